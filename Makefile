@@ -1,0 +1,78 @@
+# Leitmotif. make: the programs, in build/bin/. make help: the rest.
+
+BUILD     ?= build
+SANITIZE  ?=
+OPTIMIZE  ?= -O2 -g
+WARNINGS  := -Wall -Wextra -Wpedantic -Wshadow -Werror
+MODE      := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all)
+CPPFLAGS  += -D_GNU_SOURCE -Itools/lib -Itools
+CFLAGS    += -std=c11 $(OPTIMIZE) $(WARNINGS) -Wstrict-prototypes -Wmissing-prototypes -ffp-contract=off $(MODE)
+CXXFLAGS  += -std=c++17 $(OPTIMIZE) $(WARNINGS) $(MODE)
+LDFLAGS   += $(MODE)
+LDLIBS    := -lm -ldl -pthread
+
+objects    = $(patsubst %,$(BUILD)/%.o,$(basename $(wildcard $(foreach folder,$1,tools/$(folder)/*.c tools/$(folder)/*.cc))))
+archives   = $(foreach layer,$1,$(BUILD)/lib/$(layer).a)
+packages   = $(shell pkg-config --libs $1)
+
+.PHONY: all
+all:
+
+# Layers of tools/lib, lowest first; each may use those before it (tests/include-law holds to it).
+LAYERS := base formats libtorch nn
+# What each layer's libraries are when a program uses it. formats/audio and formats/loudness are linked where used.
+BASE   := jansson popt libcrypto
+AUDIO  := libavformat libavcodec libswresample libavutil libebur128
+
+# program NAME, layers highest first, packages: made of tools/NAME/ and those. Unit tests link a program's objects but main.
+define program
+PROGRAMS += $1
+$(BUILD)/bin/$1: $(call objects,$1) $(call archives,$2)
+	@mkdir -p $$(@D)
+	$(if $(wildcard tools/$1/*.cc),$$(CXX),$$(CC)) $$(LDFLAGS) -o $$@ $$^ $$(call packages,$3) $$(LDLIBS)
+endef
+$(eval $(call program,encode-text,nn libtorch formats base,$(BASE) sentencepiece))
+$(eval $(call program,sample-tokens,nn libtorch formats base,$(BASE)))
+$(eval $(call program,decode-audio,nn libtorch formats base,$(BASE)))
+$(eval $(call program,transcode,formats base,$(BASE) $(AUDIO)))
+$(eval $(call program,verify,formats base,$(BASE) $(AUDIO)))
+$(eval $(call program,leitmotif,formats base,$(BASE) yaml-0.1))
+
+# test NAME, objects of programs it links, layers, packages: tests/unit/NAME.c with cmocka.
+define unit_test
+TESTS += $(BUILD)/tests/$1
+$(BUILD)/tests/$1: $(BUILD)/tests/unit/$1.o $(foreach p,$2,$(filter-out %/main.o,$(call objects,$p))) $(call archives,$3)
+	@mkdir -p $$(@D)
+	$(if $(filter encode-text,$2),$$(CXX),$$(CC)) $$(LDFLAGS) -o $$@ $$^ $$(call packages,cmocka $4) $$(LDLIBS)
+endef
+include tests/unit/tests.mk
+
+all: $(PROGRAMS:%=$(BUILD)/bin/%)
+.PHONY: tests
+tests: all $(TESTS)
+
+$(foreach layer,$(LAYERS),$(eval $(BUILD)/lib/$(layer).a: $(call objects,lib/$(layer))))
+$(BUILD)/lib/%.a:
+	@mkdir -p $(@D)
+	rm -f $@ && ar rcs $@ $^
+
+$(BUILD)/%.o: tools/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+$(BUILD)/%.o: tools/%.cc
+	@mkdir -p $(@D)
+	$(CXX) $(CPPFLAGS) $(CXXFLAGS) -MMD -MP -c -o $@ $<
+$(BUILD)/tests/%.o: tests/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+
+.PHONY: demo clean help
+demo: all ## render pipelines/demo.yaml with the demo model and say where the page is
+	$(BUILD)/bin/leitmotif render pipelines/demo.yaml
+clean: ## remove everything that was built
+	rm -rf $(BUILD)
+help: ## this list
+	@printf 'make              the programs, in %s/bin/\n' '$(BUILD)'
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "make %-12s %s\n", $$1, $$2}'
+	@printf 'settings: CC CXX BUILD OPTIMIZE SANITIZE (address,undefined or thread), e.g. make CC=clang BUILD=build/clang\n'

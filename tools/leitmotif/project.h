@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * project - a YAML file read, checked wholly, and resolved: every take with every setting it will be made with.
+ *
+ * Everything wrong is found in one reading, each as "file:line:column: text" (project_problem). Nothing here runs
+ * tools or looks at the store.
+ */
+#ifndef LEITMOTIF_PROJECT_H
+#define LEITMOTIF_PROJECT_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/text.h"
+
+struct release {              /* one entry of outputs: */
+    char *format;             /* wav flac ogg mp3 opus */
+    int64_t rate_hz;          /* 0: the model's */
+    int channels;             /* 0: the model's */
+    int bits;                 /* 0: the format's default */
+    double quality;           /* NAN: not set */
+    int64_t bit_rate;         /* bits per second, 0: not set */
+    char *suffix;             /* "" or distinguishes two outputs of one format */
+};
+
+struct verify_settings {
+    double max_silence, duration_tolerance, loudness_tolerance; /* seconds, seconds, LU; NAN: the tool's default */
+};
+
+struct take {                 /* one result: a track, or one of its variations */
+    char *name;               /* file name stem: "main_theme", "exploration_2" */
+    char *track;              /* key in tracks: */
+    int variation;            /* 0 without variations, else 1, 2, ... */
+    char *prompt, *model;
+    double duration, temperature, top_p, guidance; /* guidance NAN: the model's default */
+    int64_t top_k;
+    int64_t seed;             /* resolved: explicit, or derived from (file seed, track, variation, attempt 0) */
+    bool seed_explicit;
+    int line, column;         /* of the track's key */
+};
+
+struct project {
+    char *path, *folder, *title;
+    int64_t seed;
+    struct take *takes;       /* in the file's order */
+    size_t take_count;
+    struct release *releases;
+    size_t release_count;
+    bool loudness_on;
+    double loudness_target, true_peak; /* LUFS, dBTP */
+    struct verify_settings verify;
+    struct text problems, warnings; /* one per line */
+    size_t problem_count, warning_count;
+};
+
+/* 0: valid. -1 with misuse(): "'game.yaml': 3 problems" (or the reading failure itself); the lines are in problems. */
+int project_read(struct project *project, const char *path);
+
+/* A project of one track, for `leitmotif generate`. */
+void project_release(struct project *project);
+
+/* The seed of a take: the first 63 bits of SHA-256("<seed> NUL <track> NUL <variation> NUL <attempt>"), numbers in decimal. */
+int64_t take_seed(int64_t project_seed, const char *track, int variation, int attempt);
+
+/* All settings of one take as an object, for `check --show`, recipes' readers and the report. New reference. */
+json_t *take_settings(const struct project *project, const struct take *take);
+
+#endif

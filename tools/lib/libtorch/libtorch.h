@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * libtorch - opening libtorch at run time through its exported C symbols. Only the files of this folder see it.
+ *
+ * Order: $LEITMOTIF_LIBTORCH (a folder, or the .so itself), the folder that docs/docker's installer wrote into
+ * libtorch.path (project folder, then /opt/leitmotif), python3's own torch. 2.11 to 2.14 and later.
+ */
+#ifndef LEITMOTIF_LIBTORCH_LIBTORCH_H
+#define LEITMOTIF_LIBTORCH_LIBTORCH_H
+
+#include <stdbool.h>
+
+/* Loads, resolves, sets threads (> 0), switches grad mode off, and checks every operation wrapper once against known
+ * numbers (some ms). One clear failure when libtorch is missing, too old, or computes wrongly. Call once, first. */
+int libtorch_open(int threads);
+
+const char *libtorch_version(void); /* "2.13.0" */
+const char *libtorch_place(void);   /* the file loaded */
+
+enum device_kind { DEVICE_CPU, DEVICE_CUDA };
+struct device { enum device_kind kind; int index; };
+
+/* "auto", "cpu", "cuda", "cuda:1" -> a device that works, after libtorch_open. auto takes CUDA if it is there. */
+int device_resolve(const char *request, struct device *device);
+const char *device_text(struct device device); /* "cpu", "cuda:0" */
+
+#endif
