@@ -13,7 +13,7 @@
 
 enum exit_status { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_MISUSE = 2 };
 
-#define PRINTF_LIKE(format, first) __attribute__((format(printf, format, first)))
+#define PRINTF_LIKE(text, first) __attribute__((format(printf, text, first)))
 
 /* Records a failure of the work (exit status 1). Always returns -1. Control characters in the text become '?'. */
 int fail(const char *format, ...) PRINTF_LIKE(1, 2);

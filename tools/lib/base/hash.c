@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/hash.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/failure.h"
+
+enum { BLOCK_SIZE = 1 << 17 };
+
+static void to_hex(const unsigned char digest[32], char hex[HASH_HEX_SIZE])
+{
+    for (int i = 0; i < 32; i++)
+        snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+}
+
+void hash_raw(const void *bytes, size_t length, unsigned char digest[32])
+{
+    EVP_Digest(bytes, length, digest, NULL, EVP_sha256(), NULL);
+}
+
+void hash_bytes(const void *bytes, size_t length, char hex[HASH_HEX_SIZE])
+{
+    unsigned char digest[32];
+    hash_raw(bytes, length, digest);
+    to_hex(digest, hex);
+}
+
+static int hash_descriptor(int descriptor, const char *path, EVP_MD_CTX *context)
+{
+    static _Thread_local unsigned char block[BLOCK_SIZE];
+    ssize_t got;
+    EVP_DigestInit_ex(context, EVP_sha256(), NULL);
+    while ((got = read(descriptor, block, sizeof block)) != 0) {
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return fail("cannot read '%s': %s", path, strerror(errno));
+        EVP_DigestUpdate(context, block, (size_t)got);
+    }
+    return 0;
+}
+
+int hash_file(const char *path, char hex[HASH_HEX_SIZE])
+{
+    unsigned char digest[32];
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0)
+        return fail("cannot open '%s': %s", path, strerror(errno));
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    int result = hash_descriptor(descriptor, path, context);
+    EVP_DigestFinal_ex(context, digest, NULL);
+    EVP_MD_CTX_free(context);
+    close(descriptor);
+    if (result == 0)
+        to_hex(digest, hex);
+    return result;
+}
