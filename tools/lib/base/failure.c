@@ -51,16 +51,17 @@ int misuse(const char *format, ...)
 
 int failure_within(const char *format, ...)
 {
-    char longer[FAILURE_SIZE];
+    char longer[2 * FAILURE_SIZE];
     va_list arguments;
     if (!status)
         return -1;
     va_start(arguments, format);
-    int length = vsnprintf(longer, sizeof longer, format, arguments);
+    int length = vsnprintf(longer, FAILURE_SIZE, format, arguments);
     va_end(arguments);
-    if (length >= 0 && (size_t)length < sizeof longer)
-        snprintf(longer + length, sizeof longer - (size_t)length, ": %s", record);
-    memcpy(record, longer, sizeof record);
+    if (length < 0 || length >= FAILURE_SIZE)
+        return -1;
+    snprintf(longer + length, FAILURE_SIZE + 2, ": %s", record);
+    memcpy(record, longer, sizeof record - 1);
     make_one_line(record);
     return -1;
 }

@@ -8,7 +8,7 @@
  *
  *     static int work(struct tool_run *run) {
  *         for (size_t i = 0; i < run->count; i++) {       // or in batches, in any order
- *             if (!tool_job_begin(run, i)) continue;       // its line was already refused
+ *             if (!tool_job_begin(run, i)) continue;       // its place cannot be written: already ended as failed
  *             struct job *job = tool_job(run, i);
  *             render(job);                                 // records a failure or not
  *             tool_job_end(run, i, result);                // prints and clears it; steals result (may be NULL)
@@ -40,6 +40,7 @@ struct tool {
     void (*release)(void *job);                                      /* beyond settings_release; may be NULL */
     int (*work)(struct tool_run *run);
     bool keeps_result; /* stdout gets a job's result object also when run by flags (verify) */
+    const char *positional; /* the STRING setting that arguments without a name fill, one job each; or NULL */
 };
 
 struct tool_run {
@@ -48,11 +49,9 @@ struct tool_run {
     size_t count;     /* jobs */
     int threads;      /* --threads; default: the processors this process may use */
     bool by_jobs;     /* --jobs was given */
-    /* private */
-    char *jobs;
-    char **errors;
+    char *jobs;       /* private from here: tool_job */
     double *started;
-    size_t failed_count;
+    int status;
 };
 
 int tool_main(const struct tool *tool, int argc, char **argv);
@@ -60,8 +59,9 @@ int tool_main(const struct tool *tool, int argc, char **argv);
 void *tool_job(struct tool_run *run, size_t index);
 bool tool_job_begin(struct tool_run *run, size_t index);
 
-/* Ends a job with the recorded failure, if any, as its error. result's members are added to the line on stdout:
- * {"job":2,"output":"b.wav","status":"done","seconds":1.52,...} or {...,"status":"failed","error":"..."}. */
+/* Ends a job with the recorded failure, if any, as its error, and clears it. result's members are added to the line on
+ * stdout: {"job":2,"output":"b.wav","status":"done","seconds":1.52,...} or {...,"status":"failed","error":"..."}.
+ * A member "passed": false makes the program exit with 1 although the job was done (verify). */
 void tool_job_end(struct tool_run *run, size_t index, json_t *result);
 
 #endif
