@@ -56,15 +56,16 @@ static int set_choice(const struct setting *setting, void *target, const char *v
 
 static int check_range(const struct setting *setting, double value)
 {
-    bool unbounded = setting->minimum == 0 && setting->maximum == 0 && !setting->above;
-    bool too_low = setting->above ? value <= setting->minimum : value < setting->minimum;
-    if (unbounded || (!too_low && (value <= setting->maximum || setting->maximum == 0)))
+    bool lower = setting->minimum != 0 || setting->maximum != 0 || setting->above;
+    bool upper = setting->maximum > setting->minimum;
+    bool too_low = lower && (setting->above ? value <= setting->minimum : value < setting->minimum);
+    if (!too_low && !(upper && value > setting->maximum))
         return 0;
-    if (setting->maximum == 0)
-        return misuse("'--%s' cannot be %.15g: it must be %s %.15g", setting->name, value, setting->above ? "above" : "at least",
-                      setting->minimum);
-    return misuse("'--%s' cannot be %.15g: it must be %s %.15g and at most %.15g", setting->name, value,
-                  setting->above ? "above" : "at least", setting->minimum, setting->maximum);
+    const char *relation = setting->above ? "above" : "at least";
+    if (!upper || isinf(setting->maximum))
+        return misuse("'--%s' cannot be %.15g: it must be %s %.15g", setting->name, value, relation, setting->minimum);
+    return misuse("'--%s' cannot be %.15g: it must be %s %.15g and at most %.15g", setting->name, value, relation,
+                  setting->minimum, setting->maximum);
 }
 
 static int set_number(const struct setting *setting, void *target, double value)

@@ -7,7 +7,8 @@
  *   LIST            struct string_list (repeatable; arrays in jobs)  INTEGER  int64_t
  *   FLAG            bool                                             SIZE     int64_t, bytes
  *   CALL            nothing: call(target, name, value) is called in the order given (transcode's outputs)
- * minimum/maximum bound NUMBER and INTEGER; `above` excludes the minimum itself. Values are parsed to the last
+ * minimum bounds NUMBER and INTEGER unless both bounds are 0 and `above` is not set; maximum does where it is larger than
+ * minimum; `above` excludes the minimum itself. Values are parsed to the last
  * character, NaN and infinities are misuse. Strings must be valid UTF-8 without NUL.
  */
 #ifndef LEITMOTIF_BASE_SETTINGS_H
@@ -34,7 +35,7 @@ struct setting {
     size_t offset;
     const char *argument, *help; /* for --help */
     const char *const *choices;  /* CHOICE: NULL-terminated */
-    double minimum, maximum;     /* both 0: unbounded */
+    double minimum, maximum;
     bool above;
     int (*call)(void *target, const char *name, const char *value);      /* CALL from a flag */
     int (*call_json)(void *target, const char *name, const json_t *value); /* CALL from a job line */
