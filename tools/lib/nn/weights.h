@@ -19,6 +19,10 @@ struct weights {
 struct tensor *weights_take(struct weights *weights, enum tensor_type type, int rank, const int64_t *shape, const char *name, ...)
     __attribute__((format(printf, 5, 6)));
 
+/* The same, but a temporary of the innermost scope: for what is folded into others (weight norms). */
+struct tensor *weights_read(struct weights *weights, enum tensor_type type, int rank, const int64_t *shape, const char *name, ...)
+    __attribute__((format(printf, 5, 6)));
+
 /* A tensor computed from taken ones (folded weight norms, ...): owned by weights from now on; returns it. */
 struct tensor *weights_keep(struct weights *weights, struct tensor *tensor);
 
