@@ -11,7 +11,7 @@ CXXFLAGS  += -std=c++17 $(OPTIMIZE) $(WARNINGS) $(MODE)
 LDFLAGS   += $(MODE)
 LDLIBS    := -lm -ldl -pthread
 
-objects    = $(patsubst %,$(BUILD)/%.o,$(basename $(wildcard $(foreach folder,$1,tools/$(folder)/*.c tools/$(folder)/*.cc))))
+objects    = $(patsubst tools/%,$(BUILD)/%.o,$(basename $(wildcard $(foreach folder,$1,tools/$(folder)/*.c tools/$(folder)/*.cc))))
 archives   = $(foreach layer,$1,$(BUILD)/lib/$(layer).a)
 packages   = $(shell pkg-config --libs $1)
 

@@ -1,1 +1,2 @@
 # The unit tests: name, programs whose objects (but main) it links, layers, packages.
+$(eval $(call unit_test,test-base,,base,jansson popt libcrypto))

@@ -15,6 +15,8 @@ enum exit_status { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_MISUSE = 2 };
 
 #define PRINTF_LIKE(text, first) __attribute__((format(printf, text, first)))
 
+#undef fail /* cmocka.h, which unit tests include first, has a macro of that name */
+
 /* Records a failure of the work (exit status 1). Always returns -1. Control characters in the text become '?'. */
 int fail(const char *format, ...) PRINTF_LIKE(1, 2);
 
