@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <ebur128.h>
 #include <math.h>
+#include <stdlib.h>
 
 #include "base/failure.h"
+#include "base/memory.h"
 #include "formats/loudness.h"
 
 enum { BLOCK_FRAMES = 1 << 16 };
@@ -12,48 +14,73 @@ static double decibels(double linear)
     return linear > 0 ? 20 * log10(linear) : -HUGE_VAL;
 }
 
-static int add_all(ebur128_state *state, const float *samples, int64_t frames, int channels)
+struct loudness_meter {
+    ebur128_state *state;
+    unsigned channels;
+};
+
+struct loudness_meter *loudness_open(int channels, int64_t rate_hz)
+{
+    if (channels < 1 || channels > 2) {
+        fail("cannot measure the loudness of %d channels: 1 or 2 are supported", channels);
+        return NULL;
+    }
+    if (rate_hz < 16 || rate_hz > 2822400) { /* libebur128's own range */
+        fail("cannot measure loudness at %lld Hz", (long long)rate_hz);
+        return NULL;
+    }
+    struct loudness_meter *meter = allocate(1, sizeof *meter);
+    meter->channels = (unsigned)channels;
+    meter->state = ebur128_init(meter->channels, (unsigned long)rate_hz,
+                                EBUR128_MODE_I | EBUR128_MODE_TRUE_PEAK | EBUR128_MODE_SAMPLE_PEAK);
+    if (!meter->state) {
+        fail("out of memory while measuring loudness");
+        loudness_close(meter);
+        return NULL;
+    }
+    if (channels == 1)
+        ebur128_set_channel(meter->state, 0, EBUR128_LEFT); /* one channel of weight 1, not two of them */
+    return meter;
+}
+
+int loudness_add(struct loudness_meter *meter, const float *samples, int64_t frames)
 {
     for (int64_t at = 0; at < frames; at += BLOCK_FRAMES) {
         int64_t count = frames - at < BLOCK_FRAMES ? frames - at : BLOCK_FRAMES;
-        if (ebur128_add_frames_float(state, samples + at * channels, (size_t)count) != EBUR128_SUCCESS)
+        if (ebur128_add_frames_float(meter->state, samples + at * meter->channels, (size_t)count) != EBUR128_SUCCESS)
             return fail("out of memory while measuring loudness");
     }
     return 0;
 }
 
-static int collect(ebur128_state *state, int channels, struct loudness *loudness)
+int loudness_result(const struct loudness_meter *meter, struct loudness *loudness)
 {
     double true_peak = 0;
     loudness->sample_peak = 0;
-    if (ebur128_loudness_global(state, &loudness->integrated_lufs) != EBUR128_SUCCESS)
+    if (ebur128_loudness_global(meter->state, &loudness->integrated_lufs) != EBUR128_SUCCESS)
         return fail("out of memory while measuring loudness");
-    for (unsigned c = 0; c < (unsigned)channels; c++) {
+    for (unsigned c = 0; c < meter->channels; c++) {
         double peak = 0;
-        if (ebur128_true_peak(state, c, &peak) == EBUR128_SUCCESS)
+        if (ebur128_true_peak(meter->state, c, &peak) == EBUR128_SUCCESS)
             true_peak = fmax(true_peak, peak);
-        if (ebur128_sample_peak(state, c, &peak) == EBUR128_SUCCESS)
+        if (ebur128_sample_peak(meter->state, c, &peak) == EBUR128_SUCCESS)
             loudness->sample_peak = fmax(loudness->sample_peak, peak);
     }
     loudness->true_peak_dbtp = decibels(fmax(true_peak, loudness->sample_peak));
     return 0;
 }
 
+void loudness_close(struct loudness_meter *meter)
+{
+    if (meter)
+        ebur128_destroy(&meter->state);
+    free(meter);
+}
+
 int loudness_measure(const float *samples, int64_t frames, int channels, int64_t rate_hz, struct loudness *loudness)
 {
-    if (channels < 1 || channels > 2)
-        return fail("cannot measure the loudness of %d channels: 1 or 2 are supported", channels);
-    if (rate_hz < 16 || rate_hz > 2822400) /* libebur128's own range */
-        return fail("cannot measure loudness at %lld Hz", (long long)rate_hz);
-    ebur128_state *state = ebur128_init((unsigned)channels, (unsigned long)rate_hz,
-                                        EBUR128_MODE_I | EBUR128_MODE_TRUE_PEAK | EBUR128_MODE_SAMPLE_PEAK);
-    if (!state)
-        return fail("out of memory while measuring loudness");
-    if (channels == 1)
-        ebur128_set_channel(state, 0, EBUR128_LEFT); /* one channel of weight 1, not two of them */
-    int result = add_all(state, samples, frames, channels);
-    if (result == 0)
-        result = collect(state, channels, loudness);
-    ebur128_destroy(&state);
+    struct loudness_meter *meter = loudness_open(channels, rate_hz);
+    int result = meter && loudness_add(meter, samples, frames) == 0 ? loudness_result(meter, loudness) : -1;
+    loudness_close(meter);
     return result;
 }

@@ -12,7 +12,15 @@ struct loudness {
     double sample_peak;     /* linear */
 };
 
-/* Interleaved samples of 1 or 2 channels. A mono file counts as one channel (no dual-mono offset). */
+/* A measurement block by block, in memory that does not grow with the blocks. Interleaved samples of 1 or 2 channels.
+ * A mono file counts as one channel (no dual-mono offset). */
+struct loudness_meter;
+struct loudness_meter *loudness_open(int channels, int64_t rate_hz); /* NULL on failure */
+int loudness_add(struct loudness_meter *meter, const float *samples, int64_t frames);
+int loudness_result(const struct loudness_meter *meter, struct loudness *loudness); /* of all that was added */
+void loudness_close(struct loudness_meter *meter); /* NULL is fine */
+
+/* All samples at once. */
 int loudness_measure(const float *samples, int64_t frames, int channels, int64_t rate_hz, struct loudness *loudness);
 
 #endif
