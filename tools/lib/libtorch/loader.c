@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Opening libtorch, resolving its symbols, and what must be set before and after.
+ */
+#include <dlfcn.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/failure.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "libtorch/dispatch.h"
+#include "libtorch/finder.h"
+#include "libtorch/libtorch.h"
+#include "libtorch/self-test.h"
+
+struct libtorch_symbols torch;
+
+static void *library;
+static char *place;
+static char version[32];
+
+const char *libtorch_version(void) { return version; }
+const char *libtorch_place(void) { return place ? place : ""; }
+bool libtorch_has(const char *symbol) { return library && dlsym(library, symbol); }
+
+/* Activations come and go by tens of megabytes. Handed back to the kernel each time, half of a decoder's time is page
+ * faults: keep them in one heap instead. */
+static void keep_pages(void)
+{
+    mallopt(M_MMAP_MAX, 0);
+    mallopt(M_TRIM_THRESHOLD, -1);
+    mallopt(M_ARENA_MAX, 1);
+}
+
+/* What libtorch and the libraries below it read once, when they are loaded. */
+static void set_environment(int threads)
+{
+    char *count = format_string("%d", threads);
+    setenv("OMP_NUM_THREADS", count, 1);
+    setenv("MKL_NUM_THREADS", count, 1);
+    setenv("NVIDIA_TF32_OVERRIDE", "0", 0); /* float32 is to be float32, unless the user says otherwise */
+    free(count);
+}
+
+/* Opens path, or where that cannot be (a CUDA build without NVIDIA's packages) its CPU half. Takes path. */
+static int open_library(char *path)
+{
+    library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (!library) {
+        char *reason = copy_string(dlerror()), *half = libtorch_find_cpu(path);
+        library = half ? dlopen(half, RTLD_NOW | RTLD_LOCAL) : NULL;
+        if (!library)
+            fail("cannot open '%s': %s; " LIBTORCH_REMEDY, path, reason);
+        free(reason);
+        free(path);
+        path = half;
+    }
+    if (!library) {
+        free(path);
+        return -1;
+    }
+    place = path;
+    return 0;
+}
+
+static void read_version(void)
+{
+    uint64_t code = torch.aoti_torch_abi_version ? torch.aoti_torch_abi_version() : 0;
+    snprintf(version, sizeof version, "%d.%d.%d", (int)(code >> 56), (int)(code >> 48 & 255), (int)(code >> 40 & 255));
+}
+
+static int resolve(void)
+{
+    const char *missing = NULL;
+#define RESOLVE(result, name, arguments)               \
+    *(void **)&torch.name = dlsym(library, #name);     \
+    if (!torch.name && !missing)                      \
+        missing = #name;
+    LIBTORCH_REQUIRED(RESOLVE)
+#undef RESOLVE
+    read_version();
+    if (missing)
+        return fail("libtorch %s in '%s' is too old: it has no '%s', 2.11 or newer is needed; " LIBTORCH_REMEDY, version, place, missing);
+#ifndef LIBTORCH_ONLY_2_11 /* a test build takes away what 2.11 does not have */
+#define RESOLVE(result, name, arguments) *(void **)&torch.name = dlsym(library, #name);
+    LIBTORCH_OPTIONAL(RESOLVE)
+#undef RESOLVE
+#endif
+    *(void **)&torch.set_num_threads = dlsym(library, "_ZN2at15set_num_threadsEi");
+    *(void **)&torch.operator_new = dlsym(library, "_Znwm");
+    return 0;
+}
+
+int libtorch_open(int threads)
+{
+    keep_pages();
+    set_environment(threads);
+    char *path = libtorch_find();
+    if (!path || open_library(path) || resolve())
+        return -1;
+    if (torch.set_num_threads)
+        torch.set_num_threads(threads);
+    return self_test((struct device){DEVICE_CPU, 0});
+}

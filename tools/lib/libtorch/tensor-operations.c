@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Arithmetic and layers: one typed function per operation. Each call lists the arguments of the operation's schema, which
+ * stands above it where it is longer than its tensors. Only operations that exist for every device.
+ */
+#include <assert.h>
+
+#include "base/failure.h"
+#include "libtorch/dispatch.h"
+
+static struct tensor *unary(const char *name, struct tensor *x) { return operation(name, "", ARGUMENTS(of_tensor(x))); }
+
+static struct tensor *binary(const char *name, const char *overload, struct tensor *a, struct tensor *b)
+{
+    return operation(name, overload, ARGUMENTS(of_tensor(a), of_tensor(b)));
+}
+
+/* aten::add takes a Scalar, which no C caller can pass. a - factor b rounds as a + (-factor) b does. */
+static struct tensor *subtract(struct tensor *a, struct tensor *b, double factor)
+{
+    struct tensor *result = NULL;
+    if (!libtorch_ready())
+        return NULL;
+    assert(a && b);
+    return adopt(torch.aoti_torch_aten_subtract_Tensor(a, b, factor, &result), &result, "subtract");
+}
+
+struct tensor *tensor_add(struct tensor *a, struct tensor *b) { return subtract(a, b, -1); }
+struct tensor *tensor_add_scaled(struct tensor *a, struct tensor *b, double scale) { return subtract(a, b, -scale); }
+struct tensor *tensor_sub(struct tensor *a, struct tensor *b) { return subtract(a, b, 1); }
+struct tensor *tensor_mul(struct tensor *a, struct tensor *b) { return binary("aten::mul", "Tensor", a, b); }
+struct tensor *tensor_div(struct tensor *a, struct tensor *b) { return binary("aten::div", "Tensor", a, b); }
+struct tensor *tensor_matmul(struct tensor *a, struct tensor *b) { return binary("aten::matmul", "", a, b); }
+struct tensor *tensor_exp(struct tensor *x) { return unary("aten::exp", x); }
+struct tensor *tensor_sqrt(struct tensor *x) { return unary("aten::sqrt", x); }
+struct tensor *tensor_sigmoid(struct tensor *x) { return unary("aten::sigmoid", x); }
+struct tensor *tensor_tanh(struct tensor *x) { return unary("aten::tanh", x); }
+struct tensor *tensor_relu(struct tensor *x) { return unary("aten::relu", x); }
+
+struct tensor *tensor_gelu(struct tensor *x) { return operation("aten::gelu", "", ARGUMENTS(of_tensor(x), of_string("none"))); }
+
+struct tensor *tensor_scale(struct tensor *x, double factor)
+{
+    struct scope scope;
+    struct tensor *scalar = NULL, *result = NULL;
+    if (!libtorch_ready())
+        return NULL;
+    scope_open(&scope);
+    if (adopt(torch.aoti_torch_scalar_to_tensor_float64(factor, &scalar), &scalar, "scalar_to_tensor"))
+        result = scope_keep(&scope, tensor_mul(x, scalar)); /* a tensor of rank 0 does not widen x's type */
+    scope_close(&scope);
+    return result;
+}
+
+/* ELU(x) = max(x, expm1(min(x, 0))), because expm1(x) >= x everywhere; aten::elu takes Scalars. */
+struct tensor *tensor_elu(struct tensor *x)
+{
+    struct scope scope;
+    scope_open(&scope);
+    struct tensor *negative = unary("aten::expm1_", binary("aten::minimum", "", x, tensor_scalar(0)));
+    struct tensor *result = binary("aten::maximum", "", x, negative);
+    scope_keep(&scope, result);
+    scope_close(&scope);
+    return result;
+}
+
+/* softmax.int(Tensor self, int dim, ScalarType? dtype) */
+struct tensor *tensor_softmax(struct tensor *x, int dimension)
+{
+    return operation("aten::softmax", "int", ARGUMENTS(of_tensor(x), of_integer(dimension), none()));
+}
+
+/* sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim, *, ScalarType? dtype) */
+struct tensor *tensor_sum(struct tensor *x, int dimension, bool keep)
+{
+    return operation("aten::sum", "dim_IntList",
+                     ARGUMENTS(of_tensor(x), some(of_integers((int64_t[]){dimension}, 1)), of_flag(keep), none()));
+}
+
+/* argmax(Tensor self, int? dim, bool keepdim) */
+struct tensor *tensor_argmax(struct tensor *x, int dimension)
+{
+    return operation("aten::argmax", "", ARGUMENTS(of_tensor(x), some(of_integer(dimension)), of_flag(false)));
+}
+
+struct tensor *tensor_linear(struct tensor *x, struct tensor *weight, struct tensor *bias_or_null)
+{
+    return operation("aten::linear", "", ARGUMENTS(of_tensor(x), of_tensor(weight), maybe_tensor(bias_or_null)));
+}
+
+/* embedding(Tensor weight, Tensor indices, SymInt padding_idx, bool scale_grad_by_freq, bool sparse) */
+struct tensor *tensor_embedding(struct tensor *weight, struct tensor *ids)
+{
+    return operation("aten::embedding", "", ARGUMENTS(of_tensor(weight), of_tensor(ids), of_integer(-1), of_flag(false), of_flag(false)));
+}
+
+/* layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight, Tensor? bias, float eps, bool cudnn_enable) */
+struct tensor *tensor_layer_norm(struct tensor *x, struct tensor *weight, struct tensor *bias, double epsilon)
+{
+    const int64_t width = failed() ? 0 : tensor_size(x, -1);
+    return operation("aten::layer_norm", "",
+                     ARGUMENTS(of_tensor(x), of_integers(&width, 1), maybe_tensor(weight), maybe_tensor(bias), of_number(epsilon), of_flag(true)));
+}
+
+/* rms_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight, float? eps) */
+struct tensor *tensor_rms_norm(struct tensor *x, struct tensor *weight, double epsilon)
+{
+    const int64_t width = failed() ? 0 : tensor_size(x, -1);
+    return operation("aten::rms_norm", "", ARGUMENTS(of_tensor(x), of_integers(&width, 1), maybe_tensor(weight), some(of_number(epsilon))));
+}
+
+/* scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask, float dropout_p, bool is_causal,
+ * *, float? scale, bool enable_gqa) */
+struct tensor *tensor_attention(struct tensor *q, struct tensor *k, struct tensor *v, struct tensor *mask_or_null, bool causal, double scale)
+{
+    return operation("aten::scaled_dot_product_attention", "",
+                     ARGUMENTS(of_tensor(q), of_tensor(k), of_tensor(v), maybe_tensor(mask_or_null), of_number(0), of_flag(causal),
+                               scale == 0 ? none() : some(of_number(scale)), of_flag(false)));
+}
+
+/* conv1d(Tensor input, Tensor weight, Tensor? bias, SymInt[1] stride, SymInt[1] padding, SymInt[1] dilation, SymInt groups) */
+struct tensor *tensor_conv1d(struct tensor *x, struct tensor *weight, struct tensor *bias, int64_t stride, int64_t padding, int64_t dilation)
+{
+    return operation("aten::conv1d", "",
+                     ARGUMENTS(of_tensor(x), of_tensor(weight), maybe_tensor(bias), of_integers(&stride, 1), of_integers(&padding, 1),
+                               of_integers(&dilation, 1), of_integer(1)));
+}
+
+/* conv_transpose1d(Tensor input, Tensor weight, Tensor? bias, SymInt[1] stride, SymInt[1] padding, SymInt[1] output_padding,
+ * SymInt groups, SymInt[1] dilation) */
+struct tensor *tensor_conv_transpose1d(struct tensor *x, struct tensor *weight, struct tensor *bias, int64_t stride, int64_t padding,
+                                       int64_t output_padding)
+{
+    const int64_t dilation = 1;
+    return operation("aten::conv_transpose1d", "",
+                     ARGUMENTS(of_tensor(x), of_tensor(weight), maybe_tensor(bias), of_integers(&stride, 1), of_integers(&padding, 1),
+                               of_integers(&output_padding, 1), of_integer(1), of_integers(&dilation, 1)));
+}
+
+/* lstm.input(Tensor input, Tensor[] hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train,
+ * bool bidirectional, bool batch_first) -> (Tensor, Tensor, Tensor) */
+int tensor_lstm(struct tensor *x, struct tensor *h, struct tensor *c, struct tensor *const *params, int layers, struct tensor **y,
+                struct tensor **h_out, struct tensor **c_out)
+{
+    struct tensor *state[] = {h, c}, *results[3];
+    int status = dispatch("aten::lstm", "input",
+                          ARGUMENTS(of_tensor(x), of_tensors(state, 2), of_tensors(params, 4 * layers), of_flag(true), of_integer(layers),
+                                    of_number(0), of_flag(false), of_flag(false), of_flag(false)),
+                          results, 3);
+    *y = results[0];
+    *h_out = results[1];
+    *c_out = results[2];
+    return status;
+}
+
+/* _weight_norm(Tensor v, Tensor g, int dim) */
+struct tensor *tensor_weight_norm(struct tensor *v, struct tensor *g, int dimension)
+{
+    return operation("aten::_weight_norm", "", ARGUMENTS(of_tensor(v), of_tensor(g), of_integer(dimension)));
+}

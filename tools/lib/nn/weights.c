@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "nn/weights.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/failure.h"
+#include "base/memory.h"
+
+enum { MAX_NAME = 256 };
+
+static enum tensor_type stored_type(enum element_type type)
+{
+    return type == ELEMENT_F32 ? TENSOR_F32 : type == ELEMENT_F16 ? TENSOR_F16 : TENSOR_BF16;
+}
+
+struct tensor *weights_keep(struct weights *weights, struct tensor *tensor)
+{
+    if (!tensor)
+        return NULL;
+    weights->owned = grow(weights->owned, weights->count, &weights->capacity, sizeof *weights->owned);
+    weights->owned[weights->count++] = tensor_own(tensor);
+    return tensor;
+}
+
+struct tensor *weights_take(struct weights *weights, enum tensor_type type, int rank, const int64_t *shape, const char *format, ...)
+{
+    char name[MAX_NAME];
+    struct scope scope;
+    va_list arguments;
+    if (failed())
+        return NULL;
+    va_start(arguments, format);
+    vsnprintf(name, sizeof name, format, arguments);
+    va_end(arguments);
+    const struct array *array = checkpoint_take(weights->checkpoint, rank, shape, "%s", name);
+    if (!array)
+        return NULL;
+    scope_open(&scope);
+    /* On the device before the conversion: what moves is the smaller of the two where a file holds halves. */
+    struct tensor *stored = tensor_from(weights->device, stored_type(array->type), rank, shape, array->data);
+    struct tensor *tensor = weights_keep(weights, tensor_cast(stored, type));
+    scope_close(&scope);
+    return tensor;
+}
+
+void weights_release(struct weights *weights)
+{
+    while (weights->count)
+        tensor_free(weights->owned[--weights->count]);
+    free(weights->owned);
+    weights->owned = NULL;
+    weights->capacity = 0;
+}
