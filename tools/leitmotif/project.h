@@ -21,7 +21,7 @@ struct release {              /* one entry of outputs: */
     int bits;                 /* 0: the format's default */
     double quality;           /* NAN: not set */
     int64_t bit_rate;         /* bits per second, 0: not set */
-    char *suffix;             /* "" or distinguishes two outputs of one format */
+                              /* a format is there at most once, so name + "." + format is a file's name */
 };
 
 struct verify_settings {
@@ -35,13 +35,15 @@ struct take {                 /* one result: a track, or one of its variations *
     char *prompt, *model;
     double duration, temperature, top_p, guidance; /* guidance NAN: the model's default */
     int64_t top_k;
-    int64_t seed;             /* resolved: explicit, or derived from (file seed, track, variation, attempt 0) */
+    int64_t seed;             /* resolved: explicit (variation k: k - 1 more), or take_seed() with attempt 0 */
     bool seed_explicit;
     int line, column;         /* of the track's key */
+    int model_line, model_column; /* of the model's name; 1:1 when it is the default */
 };
 
 struct project {
     char *path, *folder, *title;
+    char *model;              /* the file's; takes may have their own */
     int64_t seed;
     struct take *takes;       /* in the file's order */
     size_t take_count;
@@ -57,13 +59,15 @@ struct project {
 /* 0: valid. -1 with misuse(): "'game.yaml': 3 problems" (or the reading failure itself); the lines are in problems. */
 int project_read(struct project *project, const char *path);
 
-/* A project of one track, for `leitmotif generate`. */
+/* Warns of every model that is not on this machine, with the command that fetches it. */
+void project_check_models(struct project *project);
+
 void project_release(struct project *project);
 
 /* The seed of a take: the first 63 bits of SHA-256("<seed> NUL <track> NUL <variation> NUL <attempt>"), numbers in decimal. */
 int64_t take_seed(int64_t project_seed, const char *track, int variation, int attempt);
 
 /* All settings of one take as an object, for `check --show`, recipes' readers and the report. New reference. */
-json_t *take_settings(const struct project *project, const struct take *take);
+json_t *take_settings(const struct take *take);
 
 #endif
