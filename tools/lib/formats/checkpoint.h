@@ -8,12 +8,22 @@
 #ifndef LEITMOTIF_FORMATS_CHECKPOINT_H
 #define LEITMOTIF_FORMATS_CHECKPOINT_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "formats/safetensors.h"
 
 struct checkpoint;
+
+/* Does the folder hold weights in a layout that this module reads? Looks at file names only. */
+bool checkpoint_present(const char *folder);
+
+/* Records why checkpoint_present() is false and what to do. Always returns -1. */
+int checkpoint_missing(const char *folder);
+
+/* The names of the files that hold the weights, the index included, sorted: a new array of strings, NULL on failure. */
+json_t *checkpoint_files(const char *folder);
 
 struct checkpoint *checkpoint_open(const char *folder); /* NULL on failure */
 void checkpoint_close(struct checkpoint *checkpoint);
