@@ -175,11 +175,3 @@ void project_release(struct project *project)
     text_release(&project->warnings);
     *project = (struct project){0};
 }
-
-json_t *take_settings(const struct take *take)
-{
-    return json_pack("{s:s, s:s, s:I, s:s, s:s, s:f, s:f, s:I, s:f, s:o, s:I}", "name", take->name, "track", take->track,
-                     "variation", (json_int_t)take->variation, "prompt", take->prompt, "model", take->model, "duration",
-                     take->duration, "temperature", take->temperature, "top_k", (json_int_t)take->top_k, "top_p", take->top_p,
-                     "guidance", isnan(take->guidance) ? json_null() : json_real(take->guidance), "seed", (json_int_t)take->seed);
-}

@@ -67,6 +67,10 @@ void project_release(struct project *project);
 /* The seed of a take: the first 63 bits of SHA-256("<seed> NUL <track> NUL <variation> NUL <attempt>"), numbers in decimal. */
 int64_t take_seed(int64_t project_seed, const char *track, int variation, int attempt);
 
+/* The settings of the file itself: {"title", "model", "seed", "outputs", "loudness", "verify"}; what is not set is null.
+ * New reference. */
+json_t *project_settings(const struct project *project);
+
 /* All settings of one take as an object, for `check --show`, recipes' readers and the report. New reference. */
 json_t *take_settings(const struct take *take);
 
