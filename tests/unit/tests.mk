@@ -1,2 +1,4 @@
 # The unit tests: name, programs whose objects (but main) it links, layers, packages.
 $(eval $(call unit_test,test-base,,base,jansson popt libcrypto))
+$(eval $(call unit_test,test-tensor,,libtorch base,jansson popt libcrypto))
+$(eval $(call unit_test,test-tensor-2-11,,libtorch base,jansson popt libcrypto))

@@ -68,7 +68,8 @@ static int open_library(char *path)
 static void read_version(void)
 {
     uint64_t code = torch.aoti_torch_abi_version ? torch.aoti_torch_abi_version() : 0;
-    snprintf(version, sizeof version, "%d.%d.%d", (int)(code >> 56), (int)(code >> 48 & 255), (int)(code >> 40 & 255));
+    if (code)
+        snprintf(version, sizeof version, "%d.%d.%d", (int)(code >> 56), (int)(code >> 48 & 255), (int)(code >> 40 & 255));
 }
 
 static int resolve(void)
@@ -82,14 +83,17 @@ static int resolve(void)
 #undef RESOLVE
     read_version();
     if (missing)
-        return fail("libtorch %s in '%s' is too old: it has no '%s', 2.11 or newer is needed; " LIBTORCH_REMEDY, version, place, missing);
+        return fail("'%s' (version %s) is too old: it has no '%s', libtorch 2.11 or newer is needed; " LIBTORCH_REMEDY, place,
+                    *version ? version : "unknown", missing);
 #ifndef LIBTORCH_ONLY_2_11 /* a test build takes away what 2.11 does not have */
 #define RESOLVE(result, name, arguments) *(void **)&torch.name = dlsym(library, #name);
     LIBTORCH_OPTIONAL(RESOLVE)
 #undef RESOLVE
 #endif
     *(void **)&torch.set_num_threads = dlsym(library, "_ZN2at15set_num_threadsEi");
-    *(void **)&torch.operator_new = dlsym(library, "_Znwm");
+    *(void **)&torch.operator_new = dlsym(RTLD_DEFAULT, "_Znwm"); /* the one that comes first for libtorch as well */
+    if (!torch.operator_new)
+        *(void **)&torch.operator_new = dlsym(library, "_Znwm");
     return 0;
 }
 
