@@ -46,11 +46,16 @@ bool checkpoint_present(const char *folder)
 
 int checkpoint_missing(const char *folder)
 {
-    static const char *const others[] = {"state_dict.bin", "pytorch_model.bin", "pytorch_model.bin.index.json"};
+    static const struct {
+        const char *name, *advice;
+    } others[] = {
+        {"state_dict.bin", "audiocraft's layout, which this version does not read; take the model in transformers' layout"},
+        {"pytorch_model.bin", "which this version does not read; convert the model by transformers' save_pretrained"},
+        {"pytorch_model.bin.index.json", "which this version does not read; convert the model by transformers' save_pretrained"},
+    };
     for (size_t i = 0; i < COUNT_OF(others); i++)
-        if (holds(folder, others[i]))
-            return fail("'%s' holds '%s' but no '" WEIGHTS_FILE "': this version reads safetensors only; "
-                        "convert it with transformers' save_pretrained", folder, others[i]);
+        if (holds(folder, others[i].name))
+            return fail("'%s' holds no '" WEIGHTS_FILE "' but '%s', %s", folder, others[i].name, others[i].advice);
     return fail("'%s' holds no weights: neither '" WEIGHTS_FILE "' nor '" INDEX_FILE "'; fetch the model again", folder);
 }
 

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * model-parts - what the files of formats/model share among themselves; nobody else includes this.
+ */
+#ifndef LEITMOTIF_FORMATS_MODEL_PARTS_H
+#define LEITMOTIF_FORMATS_MODEL_PARTS_H
+
+#include <stdbool.h>
+
+#include "formats/model.h"
+
+/* The hub id of a short name, or of a folder below "models--OWNER--NAME/snapshots/"; the request itself when it is an
+ * id already. Yours; NULL when there is none (a folder of one's own, demo). */
+char *model_hub_id(const char *request, const char *folder);
+
+bool model_is_demo(const char *folder);
+
+/* Reads config.json and generation_config.json of model->folder into model's numbers and kind. */
+int model_configure(struct model *model);
+
+#endif
