@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Decoding by libavformat and libavcodec, from one descriptor of ours: no playlist, no network, no second file.
  *
- * libavcodec cuts encoder delay and padding as the demuxer found them. What the file declares is compared with what was
+ * libavcodec cuts encoder delay and padding as the demuxer found them; but for Vorbis, where the demuxer errs by a block in
+ * files of one page, it is cut here, at the last granule position. What the file declares is compared with what was
  * decoded, since libav ends a truncated file like a whole one.
  */
 #include <ctype.h>
@@ -34,6 +35,7 @@ struct audio {
     int stream;
     int frame_used;      /* samples per channel of `frame` already handed out */
     int64_t delivered;   /* frames handed out so far */
+    int64_t end;         /* where to cut: INT64_MAX, or the last granule position of Vorbis */
     bool finished;
 };
 
@@ -153,6 +155,8 @@ static int open_decoder(struct audio *audio)
     audio->decoder->pkt_timebase = stream->time_base;
     audio->decoder->err_recognition = AV_EF_CRCCHECK | AV_EF_EXPLODE;
     audio->decoder->thread_count = 1;
+    if (codec->id == AV_CODEC_ID_VORBIS)
+        audio->decoder->flags2 |= AV_CODEC_FLAG2_SKIP_MANUAL;
     if (code >= 0)
         code = avcodec_open2(audio->decoder, codec, NULL);
     if (code < 0)
@@ -245,6 +249,8 @@ struct audio *audio_open(const char *path)
         return NULL;
     }
     describe(audio);
+    bool cut = audio->decoder->codec_id == AV_CODEC_ID_VORBIS && audio->info.frames >= 0;
+    audio->end = cut ? audio->info.frames : INT64_MAX;
     return audio;
 }
 
@@ -357,6 +363,12 @@ int64_t audio_read(struct audio *audio, float *samples, int64_t frames)
             continue;
         }
         int count = (int64_t)left < frames - done ? left : (int)(frames - done);
+        if (count > audio->end - audio->delivered)
+            count = (int)(audio->end - audio->delivered);
+        if (count == 0) { /* padding */
+            audio->frame_used = audio->frame->nb_samples;
+            continue;
+        }
         copy_frame(audio->frame, audio->frame_used, count, samples + done * audio->info.channels);
         audio->frame_used += count;
         audio->delivered += count;

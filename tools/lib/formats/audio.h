@@ -48,16 +48,35 @@ struct audio_format {
     int64_t bit_rate;     /* 0: not asked for */
 };
 
+/* Whether the codec takes this rate, channel count, quality, bit rate and bits: 0, or -1 with misuse() that says what it
+ * takes. Settings not asked for are fine. */
+int audio_format_check(const struct audio_format *format);
+
+/* Fills in what was not asked for: bits 16; ogg quality 6, mp3 quality 2, opus 64 kbit/s for each channel. */
+void audio_format_defaults(struct audio_format *format);
+
+/* The rate to write a file of this codec at when the material has rate_hz and nobody asked for another: the lowest that
+ * the codec takes and that loses nothing, else its highest; Opus always works at 48000. */
+int64_t audio_codec_rate(enum audio_codec codec, int64_t rate_hz);
+
 /* What a file name's extension means: wav flac ogg/oga mp3 opus. -1 with misuse() for others. */
 int audio_codec_of(const char *path, enum audio_codec *codec);
 const char *audio_codec_name(enum audio_codec codec); /* "wav" "flac" "ogg" "mp3" "opus" */
 
 struct audio_writer;
 
-/* A result file (base/file.h). tags: object of strings or NULL, borrowed; written in the format's own way. */
+/* A result file (base/output.h); two runs of the same make the same bytes. The format must have passed audio_format_check
+ * and have its defaults. tags: object of strings or NULL, borrowed; written in the format's own way. In a WAV file, what
+ * RIFF INFO has no field for stands in the comment, a line "key=value" for each. */
 struct audio_writer *audio_create(const char *path, const struct audio_format *format, const json_t *tags);
 int audio_append(struct audio_writer *writer, const float *samples, int64_t frames);
-int audio_commit(struct audio_writer *writer);   /* frees the writer, also on failure */
+
+/* All frames are in: ends the file, which is then complete but not yet in its place. To look at it before that,
+ * audio_open the path of audio_finished. */
+int audio_finish(struct audio_writer *writer);
+const char *audio_finished(const struct audio_writer *writer);
+
+int audio_commit(struct audio_writer *writer);   /* finishes if need be; frees the writer, also on failure */
 void audio_discard(struct audio_writer *writer); /* NULL is fine */
 
 /* Resamples all at once (soxr where ffmpeg has it, else swr): output has round(frames * to / from) frames, no delay,
