@@ -24,24 +24,40 @@ struct tensor *weights_keep(struct weights *weights, struct tensor *tensor)
     return tensor;
 }
 
-struct tensor *weights_take(struct weights *weights, enum tensor_type type, int rank, const int64_t *shape, const char *format, ...)
+static struct tensor *read_named(struct weights *weights, enum tensor_type type, int rank, const int64_t *shape, const char *format,
+                                 va_list arguments)
 {
     char name[MAX_NAME];
     struct scope scope;
-    va_list arguments;
     if (failed())
         return NULL;
-    va_start(arguments, format);
     vsnprintf(name, sizeof name, format, arguments);
-    va_end(arguments);
     const struct array *array = checkpoint_take(weights->checkpoint, rank, shape, "%s", name);
     if (!array)
         return NULL;
     scope_open(&scope);
     /* On the device before the conversion: what moves is the smaller of the two where a file holds halves. */
     struct tensor *stored = tensor_from(weights->device, stored_type(array->type), rank, shape, array->data);
-    struct tensor *tensor = weights_keep(weights, tensor_cast(stored, type));
+    struct tensor *tensor = scope_keep(&scope, tensor_cast(stored, type));
     scope_close(&scope);
+    return tensor;
+}
+
+struct tensor *weights_read(struct weights *weights, enum tensor_type type, int rank, const int64_t *shape, const char *name, ...)
+{
+    va_list arguments;
+    va_start(arguments, name);
+    struct tensor *tensor = read_named(weights, type, rank, shape, name, arguments);
+    va_end(arguments);
+    return tensor;
+}
+
+struct tensor *weights_take(struct weights *weights, enum tensor_type type, int rank, const int64_t *shape, const char *name, ...)
+{
+    va_list arguments;
+    va_start(arguments, name);
+    struct tensor *tensor = weights_keep(weights, read_named(weights, type, rank, shape, name, arguments));
+    va_end(arguments);
     return tensor;
 }
 
