@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The engine of libtorch operations, for any device: the reference that other engines are held to.
+ *
+ * All rows of a step are one matrix x [M, d] of the residual stream in float32; M counts (slot, row, column), in this
+ * order. Linear layers take it whole; attention goes slot by slot, because lengths differ. A slot's keys and values
+ * stand in tensors of [rows, heads, positions, 64] a layer, allocated once and written in place. The null row has no
+ * text, and zero keys and values without biases attend to zero: its cross-attention is left out.
+ */
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/failure.h"
+#include "base/memory.h"
+#include "libtorch/tensor.h"
+#include "sample-tokens/engine.h"
+#include "sample-tokens/language-model.h"
+
+#define NORM_EPSILON 1e-5
+#define LONGEST_WAVE 10000.0 /* of the positions */
+
+struct slot {
+    struct tensor **keys, **values;           /* [layers] of [rows, heads, positions, head width] */
+    struct tensor **text_keys, **text_values; /* [layers] of [1, heads, text tokens, head width] */
+    int64_t rows;                             /* of the present track: 2 when guided */
+    int64_t position;                         /* columns held */
+    int64_t text_tokens;                      /* of its condition; 0: none */
+};
+
+struct engine {
+    const struct model *model;
+    struct engine_settings settings;
+    struct language_model language;
+    struct tensor *positions; /* [settings.positions, d] */
+    struct slot *slots;
+    int64_t *ids, *places;    /* of one step: [M, K] rows of embeddings, [M] positions */
+    float *logits;            /* [slots rows, K, V] of the last step */
+};
+
+/* Where a feed's rows lie in x. */
+struct span {
+    struct slot *slot;
+    int64_t start, columns;
+};
+
+struct step {
+    struct engine *engine;
+    struct span *spans;
+    int count;
+};
+
+static int64_t head_width(const struct language_config *config)
+{
+    return config->width / config->heads;
+}
+
+static enum tensor_type tensor_type_for(enum element_type type)
+{
+    return type == ELEMENT_F16 ? TENSOR_F16 : TENSOR_F32;
+}
+
+/* A CPU widens float16, which is exact, and computes in float32; a device multiplies float16 with float32 sums. */
+static enum tensor_type working_type(const struct engine *engine, enum tensor_type stored)
+{
+    return engine->settings.device.kind == DEVICE_CPU ? TENSOR_F32 : stored;
+}
+
+/* x [.., in] in float32 times a weight [out, in] -> [.., out] in float32. */
+static struct tensor *product(const struct engine *engine, struct tensor *x, struct tensor *weight)
+{
+    enum tensor_type type = working_type(engine, tensor_type_of(weight));
+    struct scope scope;
+    scope_open(&scope);
+    struct tensor *y = tensor_cast(tensor_linear(tensor_cast(x, type), tensor_cast(weight, type), NULL), TENSOR_F32);
+    scope_keep(&scope, y);
+    scope_close(&scope);
+    return y;
+}
+
+static struct tensor *normalise(struct tensor *x, const struct norm *norm)
+{
+    return tensor_layer_norm(x, norm->weight, norm->bias, NORM_EPSILON);
+}
+
+/* attention */
+
+/* Rows start .. of a stacked projection [M, parts d] as its part-th [rows, heads, columns, width]; a view. */
+static struct tensor *split_heads(const struct engine *engine, struct tensor *stacked, int64_t start, int64_t rows, int64_t columns,
+                                  int64_t parts, int64_t part)
+{
+    const struct language_config *config = &engine->model->language;
+    struct tensor *own = tensor_narrow(stacked, 0, start, rows * columns);
+    own = tensor_view(own, SHAPE(rows, columns, parts, config->heads, head_width(config)));
+    return tensor_transpose(tensor_select(own, 2, part), 1, 2);
+}
+
+/* [rows, heads, columns, width] -> [rows columns, d] */
+static struct tensor *join_heads(const struct engine *engine, struct tensor *heads)
+{
+    return tensor_view(tensor_contiguous(tensor_transpose(heads, 1, 2)), SHAPE(-1, engine->model->language.width));
+}
+
+/* q [rows, heads, columns, width]; k and v [rows, heads, any, width] as stored. */
+static struct tensor *attend(const struct engine *engine, struct tensor *q, struct tensor *k, struct tensor *v, bool causal)
+{
+    enum tensor_type type = working_type(engine, tensor_type_for(engine->settings.cache));
+    struct tensor *y = tensor_attention(tensor_cast(q, type), tensor_cast(k, type), tensor_cast(v, type), NULL, causal, 0);
+    return join_heads(engine, tensor_cast(y, TENSOR_F32));
+}
+
+/* The first `length` positions of a slot's cache, for the rows in use; a view. */
+static struct tensor *held(struct tensor *cache, int64_t rows, int64_t start, int64_t length)
+{
+    return tensor_narrow(tensor_narrow(cache, 0, 0, rows), 2, start, length);
+}
+
+/* Stores the new keys and values and attends to all held. Causality needs care only for the first feed, when queries and
+ * keys are equally many; later feeds are one column, which may see everything. */
+static struct tensor *attend_to_past(const struct engine *engine, const struct span *span, int64_t layer, struct tensor *stacked)
+{
+    const struct slot *slot = span->slot;
+    struct tensor *keys = slot->keys[layer], *values = slot->values[layer];
+    int64_t rows = slot->rows, columns = span->columns, length = slot->position + columns;
+    tensor_copy(held(keys, rows, slot->position, columns), split_heads(engine, stacked, span->start, rows, columns, 3, 1));
+    tensor_copy(held(values, rows, slot->position, columns), split_heads(engine, stacked, span->start, rows, columns, 3, 2));
+    struct tensor *q = split_heads(engine, stacked, span->start, rows, columns, 3, 0);
+    return attend(engine, q, held(keys, rows, 0, length), held(values, rows, 0, length), columns > 1);
+}
+
+static struct tensor *joined(struct tensor *const *parts, int count)
+{
+    return count == 1 ? parts[0] : tensor_cat(parts, count, 0);
+}
+
+/* x [M, d] -> what self-attention adds to it */
+static struct tensor *self_attention(const struct step *step, int64_t index, struct tensor *x)
+{
+    const struct engine *engine = step->engine;
+    const struct language_layer *layer = &engine->language.layers[index];
+    struct tensor *parts[MOST_SLOTS];
+    struct tensor *stacked = product(engine, normalise(x, &layer->self_norm), layer->self_in);
+    for (int i = 0; i < step->count; i++) {
+        struct scope scope;
+        scope_open(&scope);
+        parts[i] = scope_keep(&scope, attend_to_past(engine, &step->spans[i], index, stacked));
+        scope_close(&scope);
+    }
+    return product(engine, joined(parts, step->count), layer->self_out);
+}
+
+/* Adds cross-attention to the conditional rows of x, in place. */
+static void cross_attention(const struct step *step, int64_t index, struct tensor *x)
+{
+    const struct engine *engine = step->engine;
+    const struct language_layer *layer = &engine->language.layers[index];
+    const struct span *with[MOST_SLOTS];
+    struct tensor *rows[MOST_SLOTS];
+    int count = 0;
+    for (int i = 0; i < step->count; i++) {
+        if (step->spans[i].slot->text_tokens == 0)
+            continue;
+        with[count] = &step->spans[i];
+        rows[count++] = tensor_narrow(x, 0, step->spans[i].start, step->spans[i].columns);
+    }
+    if (count == 0)
+        return;
+    struct tensor *queries = product(engine, normalise(joined(rows, count), &layer->cross_norm), layer->cross_query);
+    struct tensor *parts[MOST_SLOTS];
+    int64_t start = 0;
+    for (int i = 0; i < count; start += with[i++]->columns) {
+        const struct slot *slot = with[i]->slot;
+        struct tensor *q = split_heads(engine, queries, start, 1, with[i]->columns, 1, 0);
+        parts[i] = attend(engine, q, held(slot->text_keys[index], 1, 0, slot->text_tokens),
+                          held(slot->text_values[index], 1, 0, slot->text_tokens), false);
+    }
+    struct tensor *added = product(engine, joined(parts, count), layer->cross_out);
+    start = 0;
+    for (int i = 0; i < count; start += with[i++]->columns)
+        tensor_copy(rows[i], tensor_add(rows[i], tensor_narrow(added, 0, start, with[i]->columns)));
+}
+
+/* one step */
+
+static struct tensor *run_layer(const struct step *step, int64_t index, struct tensor *x)
+{
+    const struct engine *engine = step->engine;
+    const struct language_layer *layer = &engine->language.layers[index];
+    struct scope scope;
+    scope_open(&scope);
+    struct tensor *y = tensor_add(x, self_attention(step, index, x));
+    cross_attention(step, index, y);
+    struct tensor *wide = tensor_gelu(product(engine, normalise(y, &layer->feed_norm), layer->feed_in));
+    y = scope_keep(&scope, tensor_add(y, product(engine, wide, layer->feed_out)));
+    scope_close(&scope);
+    return y;
+}
+
+/* Ids and positions of all rows -> embeddings summed over codebooks, plus positions: [M, d]. */
+static struct tensor *embed(const struct engine *engine, int64_t rows)
+{
+    const struct device device = engine->settings.device;
+    int64_t codebooks = engine->model->language.codebooks;
+    struct tensor *ids = tensor_from(device, TENSOR_I64, SHAPE(rows, codebooks), engine->ids);
+    struct tensor *places = tensor_from(device, TENSOR_I64, SHAPE(rows), engine->places);
+    struct tensor *tokens = tensor_cast(tensor_embedding(engine->language.embeddings, ids), TENSOR_F32);
+    return tensor_add(tensor_sum(tokens, 1, false), tensor_embedding(engine->positions, places));
+}
+
+/* The last column of every row: [slots' rows, d]. */
+static struct tensor *last_columns(const struct step *step, struct tensor *x)
+{
+    struct tensor *rows[2 * MOST_SLOTS];
+    int count = 0;
+    for (int i = 0; i < step->count; i++)
+        for (int64_t row = 0; row < step->spans[i].slot->rows; row++)
+            rows[count++] = tensor_narrow(x, 0, step->spans[i].start + (row + 1) * step->spans[i].columns - 1, 1);
+    return joined(rows, count);
+}
+
+/* Lays the feeds out as rows of x: fills spans, ids and places. Returns M. */
+static int64_t lay_out(const struct step *step, const struct engine_feed *feeds)
+{
+    struct engine *engine = step->engine;
+    const struct language_config *config = &engine->model->language;
+    int64_t count = 0;
+    for (int i = 0; i < step->count; i++) {
+        struct slot *slot = &engine->slots[feeds[i].slot];
+        int64_t columns = feeds[i].columns;
+        assert(columns <= engine->settings.prefill && (columns == 1 || slot->position == 0));
+        assert(slot->position + columns <= engine->settings.positions);
+        step->spans[i] = (struct span){slot, count, columns};
+        for (int64_t at = 0; at < slot->rows * columns; at++, count++) {
+            engine->places[count] = slot->position + at % columns;
+            for (int64_t q = 0; q < config->codebooks; q++)
+                engine->ids[count * config->codebooks + q] =
+                    q * (config->vocabulary + 1) + feeds[i].ids[at % columns * config->codebooks + q];
+        }
+    }
+    return count;
+}
+
+/* Runs the model over the rows laid out, and reads the logits: one transfer a step. */
+static int compute(const struct step *step, int64_t rows)
+{
+    struct engine *engine = step->engine;
+    struct scope scope;
+    scope_open(&scope);
+    struct tensor *x = embed(engine, rows);
+    for (int64_t i = 0; i < engine->model->language.layers && !failed(); i++)
+        x = run_layer(step, i, x);
+    struct tensor *logits = product(engine, normalise(last_columns(step, x), &engine->language.last_norm), engine->language.heads);
+    int result = failed() ? -1 : tensor_read(logits, engine->logits, (size_t)tensor_elements(logits) * sizeof(float));
+    scope_close(&scope);
+    return result;
+}
+
+static int torch_step(struct engine *engine, struct engine_feed *feeds, int count)
+{
+    const struct language_config *config = &engine->model->language;
+    struct span spans[MOST_SLOTS];
+    struct step step = {engine, spans, count};
+    if (compute(&step, lay_out(&step, feeds)))
+        return -1;
+    const float *logits = engine->logits;
+    for (int i = 0; i < count; i++) {
+        feeds[i].logits = logits;
+        logits += spans[i].slot->rows * config->codebooks * config->vocabulary;
+        spans[i].slot->position += spans[i].columns;
+    }
+    return 0;
+}
+
+/* tracks */
+
+static void torch_restart(struct engine *engine, int slot)
+{
+    engine->slots[slot].position = 0;
+}
+
+/* Keys and values of the condition, once for the whole track. */
+static void store_text(struct engine *engine, struct slot *slot, const struct condition *condition)
+{
+    const struct language_model *language = &engine->language;
+    struct tensor *hidden = tensor_from(engine->settings.device, TENSOR_F32, SHAPE(condition->tokens, condition->width), condition->hidden);
+    struct tensor *text = tensor_add(product(engine, hidden, language->text_matrix), language->text_bias);
+    for (int64_t i = 0; i < engine->model->language.layers && !failed(); i++) {
+        struct scope scope;
+        scope_open(&scope);
+        struct tensor *stacked = product(engine, text, language->layers[i].cross_text);
+        tensor_copy(held(slot->text_keys[i], 1, 0, condition->tokens), split_heads(engine, stacked, 0, 1, condition->tokens, 2, 0));
+        tensor_copy(held(slot->text_values[i], 1, 0, condition->tokens), split_heads(engine, stacked, 0, 1, condition->tokens, 2, 1));
+        scope_close(&scope);
+    }
+}
+
+static int torch_admit(struct engine *engine, int slot, const struct condition *condition, bool guided)
+{
+    struct slot *place = &engine->slots[slot];
+    struct scope scope;
+    assert(condition->tokens <= engine->settings.text_tokens && (!guided || engine->settings.rows == 2));
+    place->rows = guided ? 2 : 1;
+    place->position = 0;
+    place->text_tokens = condition->tokens;
+    scope_open(&scope);
+    if (condition->tokens)
+        store_text(engine, place, condition);
+    scope_close(&scope);
+    return failed() ? -1 : 0;
+}
+
+/* memory */
+
+static int64_t largest(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Elements that the largest moment of a step needs beside weights and caches, in float32. */
+static int64_t scratch_elements(const struct model *model, const struct engine_settings *settings)
+{
+    const struct language_config *config = &model->language;
+    int64_t d = config->width, f = config->feed_forward, outputs = config->codebooks * config->vocabulary;
+    int64_t rows = settings->slots * settings->rows, columns = rows * largest(settings->prefill, 1);
+    int64_t layer = columns * (3 * d + largest(6 * d, 2 * f + d)); /* x, its sum, its norm; q k v, heads, out or wide twice, out */
+    int64_t embedding = columns * (config->codebooks + 2) * d;
+    int64_t text = settings->text_tokens * (model->text.width + 4 * d);
+    int64_t elements = largest(layer, embedding) + text + 3 * rows * outputs;
+    if (settings->device.kind == DEVICE_CPU && settings->cache == ELEMENT_F16)
+        elements += 2 * settings->rows * settings->positions * d;
+    if (settings->device.kind == DEVICE_CPU && settings->weights == ELEMENT_F16)
+        elements += largest(d * largest(3 * d, f), outputs * d);
+    return elements;
+}
+
+static void torch_plan_work(const struct model *model, const struct engine_settings *settings, struct memory_plan *plan)
+{
+    const struct language_config *config = &model->language;
+    const int64_t element = (int64_t)element_size(settings->cache), layers = config->layers, slots = settings->slots;
+    memory_plan_add(plan, "positions", settings->positions * config->width * (int64_t)sizeof(float));
+    memory_plan_add(plan, "key/value cache", slots * layers * 2 * settings->rows * settings->positions * config->width * element);
+    memory_plan_add(plan, "text key/value cache", slots * layers * 2 * settings->text_tokens * config->width * element);
+    memory_plan_add(plan, "scratch", scratch_elements(model, settings) * (int64_t)sizeof(float));
+}
+
+/* All cosines, then all sines; half - 1 in the exponent. In float32 step by step, as both published codes do. */
+static void fill_positions(float *table, int64_t positions, int64_t width)
+{
+    int64_t half = width / 2;
+    float rate = (float)(log(LONGEST_WAVE) / (double)(half - 1));
+    for (int64_t i = 0; i < half; i++) {
+        float frequency = (float)exp(-(double)((float)i * rate));
+        for (int64_t p = 0; p < positions; p++) {
+            float angle = (float)p * frequency;
+            table[p * width + i] = (float)cos(angle);
+            table[p * width + half + i] = (float)sin(angle);
+        }
+    }
+}
+
+static void make_positions(struct engine *engine)
+{
+    int64_t count = engine->settings.positions, width = engine->model->language.width;
+    float *table = allocate((size_t)(count * width), sizeof *table);
+    fill_positions(table, count, width);
+    engine->positions = tensor_own(tensor_from(engine->settings.device, TENSOR_F32, SHAPE(count, width), table));
+    free(table);
+}
+
+/* A cache tensor a layer; zero-filled, so that its pages are there before work starts. */
+static struct tensor **make_cache(const struct engine *engine, int64_t rows, int64_t length)
+{
+    const struct language_config *config = &engine->model->language;
+    struct tensor **cache = allocate((size_t)config->layers, sizeof *cache);
+    for (int64_t i = 0; i < config->layers && !failed(); i++)
+        cache[i] = tensor_own(tensor_zeros(engine->settings.device, tensor_type_for(engine->settings.cache),
+                                           SHAPE(rows, config->heads, length, head_width(config))));
+    return cache;
+}
+
+static void make_slots(struct engine *engine)
+{
+    const struct engine_settings *settings = &engine->settings;
+    engine->slots = allocate((size_t)settings->slots, sizeof *engine->slots);
+    for (int i = 0; i < settings->slots && !failed(); i++) {
+        struct slot *slot = &engine->slots[i];
+        slot->keys = make_cache(engine, settings->rows, settings->positions);
+        slot->values = make_cache(engine, settings->rows, settings->positions);
+        slot->text_keys = make_cache(engine, 1, settings->text_tokens);
+        slot->text_values = make_cache(engine, 1, settings->text_tokens);
+    }
+}
+
+static void free_cache(struct tensor **cache, int64_t layers)
+{
+    for (int64_t i = 0; cache && i < layers; i++)
+        tensor_free(cache[i]);
+    free(cache);
+}
+
+static void torch_close(struct engine *engine)
+{
+    if (!engine)
+        return;
+    for (int i = 0; engine->slots && i < engine->settings.slots; i++) {
+        struct tensor **caches[] = {engine->slots[i].keys, engine->slots[i].values, engine->slots[i].text_keys,
+                                    engine->slots[i].text_values};
+        for (size_t n = 0; n < COUNT_OF(caches); n++)
+            free_cache(caches[n], engine->model->language.layers);
+    }
+    free(engine->slots);
+    tensor_free(engine->positions);
+    language_model_release(&engine->language);
+    free(engine->ids);
+    free(engine->places);
+    free(engine->logits);
+    free(engine);
+}
+
+static struct engine *torch_open(const struct model *model, struct checkpoint *checkpoint, const struct engine_settings *settings)
+{
+    const struct language_config *config = &model->language;
+    struct engine *engine = allocate(1, sizeof *engine);
+    size_t rows = (size_t)(settings->slots * settings->rows), columns = rows * (size_t)settings->prefill;
+    struct scope scope;
+    engine->model = model;
+    engine->settings = *settings;
+    engine->ids = allocate(columns * (size_t)config->codebooks, sizeof *engine->ids);
+    engine->places = allocate(columns, sizeof *engine->places);
+    engine->logits = allocate(rows * (size_t)(config->codebooks * config->vocabulary), sizeof *engine->logits);
+    scope_open(&scope);
+    language_model_load(&engine->language, model, checkpoint, settings->device, settings->weights);
+    make_positions(engine);
+    make_slots(engine);
+    scope_close(&scope);
+    if (!failed())
+        return engine;
+    torch_close(engine);
+    return NULL;
+}
+
+const struct engine_operations ENGINE_TORCH = {
+    .name = "torch",
+    .plan_weights = language_model_plan,
+    .plan_work = torch_plan_work,
+    .open = torch_open,
+    .admit = torch_admit,
+    .restart = torch_restart,
+    .step = torch_step,
+    .close = torch_close,
+};

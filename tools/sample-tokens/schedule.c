@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sample-tokens/schedule.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/failure.h"
+#include "base/memory.h"
+#include "base/progress.h"
+#include "sample-tokens/take.h"
+
+struct place {
+    struct take take;
+    size_t job;
+    bool busy;
+    double started;
+    const struct condition *admitted; /* the engine's slot holds its keys and values */
+};
+
+struct schedule {
+    struct tool_run *run;
+    struct setup *setup;
+    struct engine *engine;
+    struct sampler sampler;
+    struct place *places; /* [slots] */
+    bool *ready;          /* [jobs] looked at, fits, not done */
+    size_t next;          /* no ready job before this one */
+};
+
+/* before the engine is opened */
+
+/* A job's files are read and checked, and read again when it is its turn: thousands of jobs are not kept in memory.
+ * Raises the setup's sizes to what it needs, if that fits. */
+static bool survey_job(struct setup *setup, const struct request *request)
+{
+    struct take take = {0};
+    struct engine_settings sizes = setup->settings;
+    if (take_open(&take, request, &setup->model) == 0) {
+        take_require(&take, &sizes);
+        if (setup_fits(setup, &sizes, take_seconds(&take)) == 0)
+            setup->settings = sizes;
+    }
+    take_release(&take);
+    return !failed();
+}
+
+static size_t survey(struct schedule *schedule)
+{
+    struct tool_run *run = schedule->run;
+    size_t count = 0;
+    for (size_t i = 0; i < run->count; i++) {
+        if (!tool_job_begin(run, i))
+            continue;
+        schedule->ready[i] = survey_job(schedule->setup, tool_job(run, i));
+        if (schedule->ready[i])
+            count++;
+        else
+            tool_job_end(run, i, NULL);
+    }
+    return count;
+}
+
+/* jobs in and out of slots */
+
+static json_t *engine_recipe(const struct setup *setup)
+{
+    const struct engine_settings *settings = &setup->settings;
+    return json_pack("{s:s, s:s, s:s, s:s, s:i}", "engine", setup->engine->name, "device",
+                     settings->device.kind == DEVICE_CPU ? "cpu" : "cuda", "weights", storage_name(settings->weights), "cache",
+                     storage_name(settings->cache), "batch", settings->slots);
+}
+
+static void write_result(const struct setup *setup, const struct take *take)
+{
+    json_t *engine = engine_recipe(setup), *recipe = take_recipe(take, setup->identity, engine);
+    take_write(take, recipe);
+    json_decref(recipe);
+    json_decref(engine);
+}
+
+/* Ends a place's job, as failed if a failure is recorded. */
+static void end_job(struct schedule *schedule, struct place *place)
+{
+    double seconds = clock_seconds() - place->started;
+    json_t *result = NULL;
+    if (!failed())
+        write_result(schedule->setup, &place->take);
+    if (!failed())
+        result = json_pack("{s:I, s:I, s:f}", "frames", (json_int_t)place->take.total, "steps", (json_int_t)place->take.steps,
+                           "steps_per_second", (double)place->take.steps / seconds);
+    take_release(&place->take);
+    place->busy = false;
+    tool_job_end(schedule->run, place->job, result);
+}
+
+/* The next job that is ready into a free place; false: none is left. */
+static bool start_job(struct schedule *schedule, struct place *place)
+{
+    struct tool_run *run = schedule->run;
+    while (schedule->next < run->count) {
+        size_t job = schedule->next++;
+        if (!schedule->ready[job] || !tool_job_begin(run, job))
+            continue;
+        *place = (struct place){.job = job, .busy = true, .started = clock_seconds()};
+        if (take_open(&place->take, tool_job(run, job), &schedule->setup->model) == 0)
+            return true;
+        end_job(schedule, place);
+    }
+    return false;
+}
+
+/* Prepares the slot when a window begins: under a new condition, or once more under the same. */
+static int begin_window(struct schedule *schedule, struct place *place, int slot)
+{
+    const struct engine_operations *operations = schedule->setup->engine;
+    const struct condition *condition = take_condition(&place->take);
+    if (place->admitted == condition) {
+        operations->restart(schedule->engine, slot);
+        return 0;
+    }
+    place->admitted = condition;
+    return operations->admit(schedule->engine, slot, condition, take_guided(&place->take));
+}
+
+static int collect_feeds(struct schedule *schedule, struct engine_feed *feeds)
+{
+    int count = 0;
+    for (int slot = 0; slot < schedule->setup->settings.slots; slot++) {
+        struct place *place = &schedule->places[slot];
+        if (!place->busy && !start_job(schedule, place))
+            continue;
+        if (take_window_begins(&place->take) && begin_window(schedule, place, slot)) {
+            end_job(schedule, place);
+            continue;
+        }
+        feeds[count].slot = slot;
+        take_feed(&place->take, &feeds[count++]);
+    }
+    return count;
+}
+
+static void show_progress(const struct schedule *schedule)
+{
+    int64_t done = 0, total = 0;
+    for (int slot = 0; slot < schedule->setup->settings.slots; slot++) {
+        if (!schedule->places[slot].busy)
+            continue;
+        done += schedule->places[slot].take.steps_done;
+        total += schedule->places[slot].take.steps;
+    }
+    if (total)
+        progress_step("sample", done, total);
+}
+
+static void accept_feeds(struct schedule *schedule, struct engine_feed *feeds, int count)
+{
+    for (int i = 0; i < count; i++) {
+        struct place *place = &schedule->places[feeds[i].slot];
+        if (take_accept(&place->take, &schedule->sampler, &feeds[i]) || take_finished(&place->take))
+            end_job(schedule, place);
+    }
+}
+
+/* A failed step fails every track that was part of it. */
+static void fail_feeds(struct schedule *schedule, const struct engine_feed *feeds, int count)
+{
+    char *text = copy_string(failure_text());
+    for (int i = 0; i < count; i++) {
+        if (!failed())
+            fail("%s", text);
+        end_job(schedule, &schedule->places[feeds[i].slot]);
+    }
+    free(text);
+}
+
+static void run_jobs(struct schedule *schedule)
+{
+    struct engine_feed feeds[MOST_SLOTS];
+    for (;;) {
+        int count = collect_feeds(schedule, feeds);
+        if (count == 0 && schedule->next >= schedule->run->count)
+            return;
+        if (schedule->setup->engine->step(schedule->engine, feeds, count)) {
+            fail_feeds(schedule, feeds, count);
+            continue;
+        }
+        show_progress(schedule);
+        accept_feeds(schedule, feeds, count);
+    }
+}
+
+int schedule_run(struct tool_run *run, struct setup *setup)
+{
+    struct schedule schedule = {.run = run, .setup = setup, .ready = allocate(run->count, sizeof(bool))};
+    if (survey(&schedule)) {
+        schedule.engine = setup->engine->open(&setup->model, setup->checkpoint, &setup->settings);
+        schedule.places = allocate((size_t)setup->settings.slots, sizeof *schedule.places);
+        sampler_init(&schedule.sampler, (size_t)setup->model.language.vocabulary);
+        if (schedule.engine)
+            run_jobs(&schedule);
+        setup->engine->close(schedule.engine);
+        sampler_release(&schedule.sampler);
+        free(schedule.places);
+    }
+    free(schedule.ready);
+    return failed() ? -1 : 0;
+}
+
+/* plans */
+
+static void print_plan(const struct setup *setup, const struct engine_settings *sizes, const struct memory_plan *plan, const struct take *take)
+{
+    printf("model     %s\n", setup->model.name);
+    printf("engine    %s on %s, weights %s, cache %s, batch %d\n", setup->engine->name, device_text(sizes->device),
+           storage_name(sizes->weights), storage_name(sizes->cache), sizes->slots);
+    printf("work      %" PRId64 " frames in %zu window%s, %" PRId64 " steps of %" PRId64 " row%s\n\n", take->total, take->windows.count,
+           take->windows.count == 1 ? "" : "s", take->steps, sizes->rows, sizes->rows == 1 ? "" : "s");
+    memory_plan_print(plan, stdout);
+}
+
+static json_t *plan_json(const struct setup *setup, const struct memory_plan *plan, const struct take *take)
+{
+    json_t *result = engine_recipe(setup);
+    json_object_set_new(result, "frames", json_integer(take->total));
+    json_object_set_new(result, "windows", json_integer((json_int_t)take->windows.count));
+    json_object_set_new(result, "steps", json_integer(take->steps));
+    json_object_set_new(result, "memory", memory_plan_json(plan));
+    return result;
+}
+
+static json_t *show_plan(const struct tool_run *run, struct setup *setup, const struct request *request)
+{
+    struct take take = {0};
+    struct memory_plan plan = {0};
+    struct engine_settings sizes = setup->settings;
+    json_t *result = NULL;
+    if (take_open(&take, request, &setup->model) == 0) {
+        take_require(&take, &sizes);
+        if (setup_plan(setup, &sizes, &plan) == 0) {
+            if (run->by_jobs)
+                result = plan_json(setup, &plan, &take);
+            else
+                print_plan(setup, &sizes, &plan, &take);
+            setup_fits(setup, &sizes, take_seconds(&take));
+        }
+    }
+    take_release(&take);
+    return result;
+}
+
+void schedule_print_plans(struct tool_run *run, struct setup *setup)
+{
+    for (size_t i = 0; i < run->count; i++)
+        if (tool_job_begin(run, i))
+            tool_job_end(run, i, show_plan(run, setup, tool_job(run, i)));
+}

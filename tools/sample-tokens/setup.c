@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sample-tokens/setup.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/failure.h"
+#include "base/memory.h"
+#include "base/text.h"
+
+static bool is(const char *option, const char *value)
+{
+    return option && strcmp(option, value) == 0;
+}
+
+const char *storage_name(enum element_type type)
+{
+    return type == ELEMENT_F16 ? "f16" : "f32";
+}
+
+/* "auto" or 1 .. MOST_SLOTS. auto is one track at a time: its tokens are then the same alone and among others. */
+static int batch_parse(const char *text, int *slots)
+{
+    int64_t number = 1;
+    if (text && !is(text, "auto") && parse_integer(text, &number))
+        return misuse("'--batch %s': expected auto or a number", text);
+    if (number < 1 || number > MOST_SLOTS)
+        return misuse("'--batch %s': must be between 1 and %d", text, MOST_SLOTS);
+    *slots = (int)number;
+    return 0;
+}
+
+int options_check(const struct options *options)
+{
+    int slots;
+    if (!options->model)
+        return misuse("--model is missing: a folder, a short name (small, medium, demo, ...) or a hub id");
+    if (is(options->engine, "cpu"))
+        return misuse("'--engine cpu' is not there yet: use --engine torch, which runs on CPUs too");
+    if (is(options->weights, "int8"))
+        return misuse("'--weights int8' is not there yet: use --weights f16 to save memory");
+    return batch_parse(options->batch, &slots);
+}
+
+/* libtorch is not needed to plan for a CPU. */
+static int open_device(struct setup *setup, const struct options *options, int threads)
+{
+    const char *request = options->device ? options->device : "auto";
+    setup->settings.device = (struct device){DEVICE_CPU, 0};
+    if (options->dry_run && is(request, "cpu"))
+        return 0;
+    return libtorch_open(threads) || device_resolve(request, &setup->settings.device) ? -1 : 0;
+}
+
+static void resolve(struct setup *setup, const struct options *options)
+{
+    struct engine_settings *settings = &setup->settings;
+    bool half = is(options->weights, "f16") || (!is(options->weights, "f32") && settings->device.kind != DEVICE_CPU);
+    setup->engine = &ENGINE_TORCH;
+    settings->weights = half ? ELEMENT_F16 : ELEMENT_F32;
+    settings->cache = is(options->cache, "f32") ? ELEMENT_F32 : ELEMENT_F16;
+    batch_parse(options->batch, &settings->slots);
+}
+
+int setup_open(struct setup *setup, const struct options *options, int threads)
+{
+    setup->options = options;
+    if (model_open(&setup->model, options->model))
+        return -1;
+    if (setup->model.kind == MODEL_MELODY)
+        return misuse("'%s' is a melody model, which sample-tokens cannot run yet: use a text model such as medium", setup->model.name);
+    if (open_device(setup, options, threads))
+        return -1;
+    resolve(setup, options);
+    setup->checkpoint = checkpoint_open(setup->model.folder);
+    if (!setup->checkpoint)
+        return -1;
+    if (!options->dry_run)
+        setup->identity = model_identity(&setup->model);
+    return failed() ? -1 : 0;
+}
+
+void setup_close(struct setup *setup)
+{
+    checkpoint_close(setup->checkpoint);
+    model_release(&setup->model);
+    free(setup->identity);
+    *setup = (struct setup){0};
+}
+
+int setup_plan(struct setup *setup, const struct engine_settings *settings, struct memory_plan *plan)
+{
+    struct memory_plan *weights = &setup->weights[settings->weights == ELEMENT_F16];
+    if (weights->count == 0 && setup->engine->plan_weights(&setup->model, setup->checkpoint, settings->weights, weights))
+        return -1;
+    *plan = *weights;
+    setup->engine->plan_work(&setup->model, settings, plan);
+    return 0;
+}
+
+/* what would fit */
+
+static bool fits(struct setup *setup, const struct engine_settings *settings)
+{
+    struct memory_plan plan = {0};
+    return setup_plan(setup, settings, &plan) == 0 && memory_plan_total(&plan) <= setup->options->memory;
+}
+
+/* The most whole seconds of one track that fit, from the beginning of a window; 0: none. */
+static int64_t longest_fit(struct setup *setup, struct engine_settings settings, double seconds)
+{
+    int64_t low = 0, high = (int64_t)seconds;
+    settings.prefill = 1;
+    while (low < high) {
+        int64_t middle = low + (high - low + 1) / 2;
+        settings.positions = middle * setup->model.frame_rate_hz + setup->model.language.codebooks;
+        if (fits(setup, &settings))
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    return low;
+}
+
+/* The least loss first: fewer at once, then what keeps every number exact, then the cache, then the duration. Yours. */
+static char *advice(struct setup *setup, struct engine_settings settings, double seconds)
+{
+    char *weights = settings.weights == ELEMENT_F16 ? "" : " --weights f16", *batch = settings.slots > 1 ? " --batch 1" : "";
+    char *cache = settings.cache == ELEMENT_F16 ? "" : " --cache f16";
+    settings.slots = 1;
+    if (*batch && fits(setup, &settings))
+        return format_string("try%s", batch);
+    settings.weights = ELEMENT_F16;
+    if (*weights && fits(setup, &settings))
+        return format_string("try%s%s", weights, batch);
+    settings.cache = ELEMENT_F16;
+    if (*cache && fits(setup, &settings))
+        return format_string("try%s%s%s", weights, cache, batch);
+    int64_t shorter = longest_fit(setup, settings, seconds);
+    if (shorter)
+        return format_string("try --duration %lld%s%s%s", (long long)shorter, weights, cache, batch);
+    return copy_string("no setting makes it fit: use a smaller model");
+}
+
+int setup_fits(struct setup *setup, const struct engine_settings *settings, double seconds)
+{
+    struct memory_plan plan = {0};
+    if (setup->options->memory == 0)
+        return 0;
+    if (setup_plan(setup, settings, &plan))
+        return -1;
+    if (memory_plan_total(&plan) <= setup->options->memory)
+        return 0;
+    char *needed = memory_text(memory_plan_total(&plan)), *allowed = memory_text(setup->options->memory);
+    char *tracks = settings->slots == 1 ? copy_string("one track") : format_string("%d tracks", settings->slots);
+    char *what = advice(setup, *settings, seconds);
+    fail("'%s' in %s needs %s for %s of %g s; %s allowed; %s", setup->model.name, storage_name(settings->weights), needed, tracks,
+         seconds, allowed, what);
+    free(needed);
+    free(allowed);
+    free(tracks);
+    free(what);
+    return -1;
+}

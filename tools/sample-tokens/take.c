@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sample-tokens/take.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/failure.h"
+#include "base/hash.h"
+#include "base/memory.h"
+#include "base/version.h"
+#include "sample-tokens/philox.h"
+
+/* opening */
+
+static int read_condition(struct take *take, int64_t start, const char *file)
+{
+    struct condition *condition = &take->conditions[take->sections];
+    take->starts[take->sections++] = start;
+    if (condition_read(condition, file))
+        return -1;
+    if (condition->tokens && condition->width != take->model->text.width)
+        return fail("'%s' is for another model: its width is %lld, the text encoder of '%s' has %lld; make it again with encode-text",
+                    file, (long long)condition->width, take->model->name, (long long)take->model->text.width);
+    return 0;
+}
+
+/* Section starts count new seconds, as the duration does. */
+static int read_conditions(struct take *take)
+{
+    const struct request *request = take->request;
+    size_t count = request->sections.count + (request->condition ? 1 : 0);
+    take->conditions = allocate(count, sizeof *take->conditions);
+    take->starts = allocate(count, sizeof *take->starts);
+    if (request->condition && read_condition(take, 0, request->condition))
+        return -1;
+    for (size_t i = 0; i < request->sections.count; i++) {
+        double seconds;
+        const char *file;
+        if (section_parse(request->sections.items[i], &seconds, &file) ||
+            read_condition(take, take->earlier.frames + frames_of_seconds(seconds, take->model->frame_rate_hz), file))
+            return -1;
+    }
+    return 0;
+}
+
+static int check_earlier(const struct take *take, const char *file)
+{
+    const struct tokens *earlier = &take->earlier;
+    const struct language_config *config = &take->model->language;
+    json_t *rate = json_object_get(earlier->recipe, "sample_rate");
+    if (earlier->codebooks != config->codebooks)
+        return fail("'%s' is of another model: it has %lld codebooks, '%s' has %lld", file, (long long)earlier->codebooks,
+                    take->model->name, (long long)config->codebooks);
+    for (int64_t i = 0; i < earlier->codebooks * earlier->frames; i++)
+        if (earlier->codes[i] >= config->vocabulary)
+            return fail("'%s' is of another model: it has token %d, '%s' has %lld different ones", file, (int)earlier->codes[i],
+                        take->model->name, (long long)config->vocabulary);
+    if (json_is_integer(rate) && json_integer_value(rate) != take->model->codec.rate_hz)
+        return fail("'%s' is of another model: it is for %lld Hz, '%s' makes %lld Hz", file, (long long)json_integer_value(rate),
+                    take->model->name, (long long)take->model->codec.rate_hz);
+    return 0;
+}
+
+static int read_earlier(struct take *take)
+{
+    const char *file = take->request->earlier;
+    return file && (tokens_read(&take->earlier, file) || check_earlier(take, file)) ? -1 : 0;
+}
+
+static int resolve_settings(struct take *take)
+{
+    const struct request *request = take->request;
+    const struct model *model = take->model;
+    take->pattern = (struct delay_pattern){model->language.codebooks, model->language.channels, (int32_t)model->language.vocabulary};
+    take->sampling = (struct sampling){request->greedy ? 0 : request->temperature, request->top_k, request->top_p};
+    take->guidance = request->guidance == MODELS_GUIDANCE ? model->guidance : request->guidance;
+    take->stride = model->stride_frames;
+    if (request->extend_stride > 0)
+        take->stride = frames_of_seconds(request->extend_stride, model->frame_rate_hz);
+    if (request->top_k > model->language.vocabulary)
+        return misuse("'--top-k %lld': '%s' has %lld different tokens only", (long long)request->top_k, model->name,
+                      (long long)model->language.vocabulary);
+    if (take->stride < 1 || take->stride >= model->window_frames)
+        return misuse("'--extend-stride %g': must be shorter than one window of '%s', %g s, and at least one frame, %g s",
+                      request->extend_stride, model->name, (double)model->window_frames / (double)model->frame_rate_hz,
+                      1 / (double)model->frame_rate_hz);
+    return 0;
+}
+
+static void start_codes(struct take *take)
+{
+    int64_t codebooks = take->pattern.codebooks;
+    take->codes = allocate((size_t)(codebooks * take->total), sizeof *take->codes);
+    memset(take->codes, -1, (size_t)(codebooks * take->total) * sizeof *take->codes);
+    for (int64_t q = 0; q < codebooks && take->earlier.frames; q++)
+        memcpy(take->codes + q * take->total, take->earlier.codes + q * take->earlier.frames,
+               (size_t)take->earlier.frames * sizeof *take->codes);
+}
+
+static int64_t window_steps(const struct take *take, const struct window *window)
+{
+    return window->length - window->prompt + delay_largest(&take->pattern);
+}
+
+static int plan_windows(struct take *take)
+{
+    int64_t frames = frames_of_seconds(take->request->duration, take->model->frame_rate_hz);
+    if (frames < 1)
+        return misuse("'--duration %g' is shorter than one frame, %g s", take->request->duration,
+                      1 / (double)take->model->frame_rate_hz);
+    for (size_t i = 1; i < take->sections; i++)
+        if (take->starts[i] == take->starts[i - 1])
+            return misuse("'--section %s' starts in the same frame as the section before it: they are %g s apart at least",
+                          take->request->sections.items[take->request->sections.count - take->sections + i],
+                          1 / (double)take->model->frame_rate_hz);
+    take->total = take->earlier.frames + frames;
+    windows_plan(&take->windows, &(struct piece){take->earlier.frames, take->total, take->model->window_frames, take->stride,
+                                                 take->starts, take->sections});
+    for (size_t i = 0; i < take->windows.count; i++)
+        take->steps += window_steps(take, &take->windows.items[i]);
+    return 0;
+}
+
+int take_open(struct take *take, const struct request *request, const struct model *model)
+{
+    take->request = request;
+    take->model = model;
+    if (resolve_settings(take) || read_earlier(take) || read_conditions(take) || plan_windows(take))
+        return -1;
+    struct engine_settings needs = {0};
+    take_require(take, &needs);
+    take->ids = allocate((size_t)(needs.prefill * take->pattern.codebooks), sizeof *take->ids);
+    take->guided = allocate((size_t)(take->pattern.codebooks * model->language.vocabulary), sizeof *take->guided);
+    start_codes(take);
+    return 0;
+}
+
+void take_release(struct take *take)
+{
+    for (size_t i = 0; i < take->sections; i++)
+        condition_release(&take->conditions[i]);
+    free(take->conditions);
+    free(take->starts);
+    tokens_release(&take->earlier);
+    windows_release(&take->windows);
+    free(take->codes);
+    free(take->ids);
+    free(take->guided);
+    *take = (struct take){0};
+}
+
+/* driving */
+
+static void raise(int64_t *size, int64_t needed)
+{
+    if (*size < needed)
+        *size = needed;
+}
+
+static bool guided_by(const struct take *take, const struct condition *condition)
+{
+    return take->guidance != 1 && condition->tokens > 0;
+}
+
+void take_require(const struct take *take, struct engine_settings *settings)
+{
+    for (size_t i = 0; i < take->sections; i++) {
+        raise(&settings->text_tokens, take->conditions[i].tokens);
+        raise(&settings->rows, guided_by(take, &take->conditions[i]) ? 2 : 1);
+    }
+    for (size_t i = 0; i < take->windows.count; i++) {
+        const struct window *window = &take->windows.items[i];
+        raise(&settings->positions, window->length + delay_largest(&take->pattern)); /* the last column is not fed */
+        raise(&settings->prefill, window->prompt + 1);
+    }
+}
+
+bool take_finished(const struct take *take)
+{
+    return take->window == take->windows.count;
+}
+
+bool take_window_begins(const struct take *take)
+{
+    return take->fed == 0;
+}
+
+const struct condition *take_condition(const struct take *take)
+{
+    return &take->conditions[take->windows.items[take->window].section];
+}
+
+bool take_guided(const struct take *take)
+{
+    return guided_by(take, take_condition(take));
+}
+
+double take_seconds(const struct take *take)
+{
+    return (double)(take->total - take->earlier.frames) / (double)take->model->frame_rate_hz;
+}
+
+void take_feed(struct take *take, struct engine_feed *feed)
+{
+    const struct window *window = &take->windows.items[take->window];
+    feed->columns = take->fed == 0 ? window->prompt + 1 : 1;
+    feed->ids = take->ids;
+    for (int64_t i = 0; i < feed->columns; i++)
+        delay_column(&take->pattern, take->codes + window->offset, take->total, window->length, take->fed + i,
+                     take->ids + i * take->pattern.codebooks);
+}
+
+/* The token of one codebook in the next column, if that has one which is not known yet. */
+static int choose(struct take *take, struct sampler *sampler, const float *logits, int64_t codebook)
+{
+    const struct window *window = &take->windows.items[take->window];
+    int64_t frame = delay_frame(&take->pattern, take->fed, codebook), place = window->offset + frame;
+    if (frame < window->prompt || frame >= window->length)
+        return 0;
+    double uniform = take->sampling.temperature == 0 ? 0 : philox_uniform(take->request->seed, place, codebook);
+    int32_t token = sampler_choose(sampler, logits + codebook * take->model->language.vocabulary, &take->sampling, uniform);
+    take->codes[codebook * take->total + place] = token;
+    return token < 0 ? -1 : 0;
+}
+
+int take_accept(struct take *take, struct sampler *sampler, const struct engine_feed *feed)
+{
+    const struct window *window = &take->windows.items[take->window];
+    int64_t count = take->pattern.codebooks * take->model->language.vocabulary;
+    const float *logits = feed->logits;
+    if (take_guided(take)) {
+        guide(take->guided, logits, logits + count, (size_t)count, take->guidance);
+        logits = take->guided;
+    }
+    take->fed += feed->columns;
+    take->steps_done++;
+    for (int64_t q = 0; q < take->pattern.codebooks; q++)
+        if (choose(take, sampler, logits, q))
+            return -1;
+    if (take->fed == delay_columns(&take->pattern, window->length) - 1) {
+        take->window++;
+        take->fed = 0;
+    }
+    return 0;
+}
+
+/* results */
+
+/* What a file said of its own making, or its content's hash where it said nothing. New reference. */
+static json_t *origin(json_t *recipe, const void *bytes, size_t length)
+{
+    char hex[HASH_HEX_SIZE];
+    if (recipe)
+        return json_incref(recipe);
+    hash_bytes(bytes, length, hex);
+    return json_pack("{s:s}", "sha256", hex);
+}
+
+static json_t *sections_recipe(const struct take *take)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < take->sections; i++) {
+        const struct condition *condition = &take->conditions[i];
+        size_t bytes = (size_t)(condition->tokens * condition->width) * sizeof *condition->hidden;
+        json_array_append_new(list, json_pack("{s:I, s:o}", "frame", (json_int_t)take->starts[i], "condition",
+                                              origin(condition->recipe, condition->hidden, bytes)));
+    }
+    return list;
+}
+
+json_t *take_recipe(const struct take *take, const char *identity, json_t *engine)
+{
+    const struct model *model = take->model;
+    json_t *recipe = json_pack(
+        "{s:s, s:i, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:f, s:f, s:o}", "tool", "sample-tokens", "version",
+        SAMPLE_TOKENS_RESULT, "model", identity, "model_name", model->name, "frame_rate", (json_int_t)model->frame_rate_hz,
+        "sample_rate", (json_int_t)model->codec.rate_hz, "channels", (json_int_t)model->language.channels, "frames",
+        (json_int_t)take->total, "window_frames", (json_int_t)model->window_frames, "stride_frames", (json_int_t)take->stride,
+        "seed", (json_int_t)take->request->seed, "temperature", take->sampling.temperature, "top_k",
+        (json_int_t)take->sampling.top_k, "top_p", take->sampling.top_p, "guidance", take->guidance, "sections", sections_recipe(take));
+    assert(recipe);
+    if (take->earlier.frames)
+        json_object_set_new(recipe, "continue", origin(take->earlier.recipe, take->earlier.codes,
+                                                       (size_t)(take->earlier.codebooks * take->earlier.frames) * sizeof(int32_t)));
+    json_object_update(recipe, engine);
+    return recipe;
+}
+
+int take_write(const struct take *take, json_t *recipe)
+{
+    struct tokens tokens = {take->pattern.codebooks, take->total, take->codes, recipe};
+    return tokens_write(&tokens, "sample-tokens", take->request->output);
+}
