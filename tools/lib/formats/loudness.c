@@ -72,7 +72,7 @@ int loudness_result(const struct loudness_meter *meter, struct loudness *loudnes
 
 void loudness_close(struct loudness_meter *meter)
 {
-    if (meter)
+    if (meter && meter->state)
         ebur128_destroy(&meter->state);
     free(meter);
 }
