@@ -19,7 +19,7 @@ struct loudness_meter {
     unsigned channels;
 };
 
-struct loudness_meter *loudness_open(int channels, int64_t rate_hz)
+static struct loudness_meter *open_meter(int channels, int64_t rate_hz, int mode)
 {
     if (channels < 1 || channels > 2) {
         fail("cannot measure the loudness of %d channels: 1 or 2 are supported", channels);
@@ -31,8 +31,7 @@ struct loudness_meter *loudness_open(int channels, int64_t rate_hz)
     }
     struct loudness_meter *meter = allocate(1, sizeof *meter);
     meter->channels = (unsigned)channels;
-    meter->state = ebur128_init(meter->channels, (unsigned long)rate_hz,
-                                EBUR128_MODE_I | EBUR128_MODE_TRUE_PEAK | EBUR128_MODE_SAMPLE_PEAK);
+    meter->state = ebur128_init(meter->channels, (unsigned long)rate_hz, mode);
     if (!meter->state) {
         fail("out of memory while measuring loudness");
         loudness_close(meter);
@@ -41,6 +40,11 @@ struct loudness_meter *loudness_open(int channels, int64_t rate_hz)
     if (channels == 1)
         ebur128_set_channel(meter->state, 0, EBUR128_LEFT); /* one channel of weight 1, not two of them */
     return meter;
+}
+
+struct loudness_meter *loudness_open(int channels, int64_t rate_hz)
+{
+    return open_meter(channels, rate_hz, EBUR128_MODE_I | EBUR128_MODE_TRUE_PEAK | EBUR128_MODE_SAMPLE_PEAK);
 }
 
 int loudness_add(struct loudness_meter *meter, const float *samples, int64_t frames)
@@ -81,6 +85,16 @@ int loudness_measure(const float *samples, int64_t frames, int channels, int64_t
 {
     struct loudness_meter *meter = loudness_open(channels, rate_hz);
     int result = meter && loudness_add(meter, samples, frames) == 0 ? loudness_result(meter, loudness) : -1;
+    loudness_close(meter);
+    return result;
+}
+
+int loudness_integrated(const float *samples, int64_t frames, int channels, int64_t rate_hz, double *integrated_lufs)
+{
+    struct loudness_meter *meter = open_meter(channels, rate_hz, EBUR128_MODE_I);
+    int result = meter ? loudness_add(meter, samples, frames) : -1;
+    if (result == 0 && ebur128_loudness_global(meter->state, integrated_lufs) != EBUR128_SUCCESS)
+        result = fail("out of memory while measuring loudness");
     loudness_close(meter);
     return result;
 }

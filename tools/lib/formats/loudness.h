@@ -23,4 +23,7 @@ void loudness_close(struct loudness_meter *meter); /* NULL is fine */
 /* All samples at once. */
 int loudness_measure(const float *samples, int64_t frames, int channels, int64_t rate_hz, struct loudness *loudness);
 
+/* Only the integrated loudness, which is several times quicker. */
+int loudness_integrated(const float *samples, int64_t frames, int channels, int64_t rate_hz, double *integrated_lufs);
+
 #endif
