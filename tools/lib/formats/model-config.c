@@ -21,7 +21,7 @@ enum {
     HEAD_WIDTH = 64,
     LEVELS = 4, /* codebooks per channel, delayed by 0 to 3 frames */
     FRAME_RATE_MAX_HZ = 1000,
-    BOTTLENECK_MAX = 1 << 16,
+    BOTTLENECK_MAX = 1 << 14,
     RATIO_MAX = 64,
     WINDOW_MAX_FRAMES = 1 << 16,
     DEFAULT_WINDOW_SECONDS = 30,
