@@ -19,7 +19,7 @@ struct command {
     int (*run)(const void *options, const struct string_list *arguments);
 };
 
-extern const struct command check_command, new_command;
+extern const struct command render_command, plan_command, check_command, new_command, generate_command;
 
 /* argv[0] is the command's own name. Returns the exit status. */
 int command_main(const struct command *command, int argc, char **argv);

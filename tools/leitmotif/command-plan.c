@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * leitmotif plan FILE [TRACK...]: what render would run, and why. Writes nothing. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/path.h"
+#include "leitmotif/command.h"
+#include "leitmotif/publish.h"
+#include "leitmotif/recipe.h"
+#include "leitmotif/render.h"
+
+static const struct setting settings[] = {
+    {RENDER_SETTING(model, SETTING_STRING), .argument = "MODEL", .help = "for every track, whatever the file says"},
+    {RENDER_SETTING(device, SETTING_STRING), .argument = "auto|cpu|cuda[:N]", .help = "where the models would run (default: auto)"},
+    {RENDER_SETTING(workspace, SETTING_STRING), .argument = "FOLDER",
+     .help = "where results are kept (default: $LEITMOTIF_WORKSPACE, else ./workspace)"},
+    {RENDER_SETTING(force, SETTING_FLAG), .help = "as render --force would do"},
+    {0},
+};
+
+struct explanation {
+    struct plan plan;
+    struct store store;
+    char *folder;        /* WORKSPACE/TITLE */
+    json_t *last;        /* {take: {job's name: key}} of the last render, or NULL */
+    json_t *programs;    /* {program: waiting jobs} */
+    json_t *counted;     /* keys in them: a job may serve several takes */
+    size_t to_make, to_copy;
+    bool force;
+};
+
+static bool waits(const struct job *job)
+{
+    return job->state == JOB_WAITING;
+}
+
+static size_t waiting_jobs(const struct plan_take *take)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < take->job_count; i++)
+        count += waits(take->jobs[i]);
+    return count;
+}
+
+/* What differs between this job and the one that the last render made in its place. */
+static int explain_job(const struct explanation *explanation, const struct job *job, const json_t *before, struct text *why)
+{
+    const char *key = json_string_value(json_object_get(before, job->name));
+    if (!key || strcmp(key, job->key) == 0)
+        return 0;
+    json_t *recipe = store_recipe(&explanation->store, key);
+    int lines = recipe ? recipe_difference(recipe, job->recipe, why) : 0;
+    json_decref(recipe);
+    return lines;
+}
+
+static const char *summary(const struct explanation *explanation, const struct plan_take *take, const json_t *before)
+{
+    if (explanation->force)
+        return "forced";
+    if (!before)
+        return "not made yet";
+    for (size_t i = 0; i < take->job_count; i++) {
+        const char *key = json_string_value(json_object_get(before, take->jobs[i]->name));
+        if (waits(take->jobs[i]) && (!key || strcmp(key, take->jobs[i]->key)))
+            return "its recipe changed";
+    }
+    return "no longer stored, or not finished by the last render";
+}
+
+static void count_job(struct explanation *explanation, const struct job *job)
+{
+    if (json_object_get(explanation->counted, job->key))
+        return;
+    json_object_set_new(explanation->counted, job->key, json_true());
+    const json_t *count = json_object_get(explanation->programs, job->stage->program);
+    json_object_set_new(explanation->programs, job->stage->program, json_integer(json_integer_value(count) + 1));
+}
+
+/* "NAME: make (why): encode-text, sample-tokens" and the recipe lines that differ. */
+static void explain_take(struct explanation *explanation, const struct plan_take *take)
+{
+    struct text why = {0};
+    const json_t *before = json_object_get(explanation->last, take->take->name);
+    const char *separator = "", *last_program = "";
+    printf("%s: make, %s: ", take->take->name, summary(explanation, take, before));
+    for (size_t i = 0; i < take->job_count; i++) {
+        const struct job *job = take->jobs[i];
+        if (!waits(job))
+            continue;
+        count_job(explanation, job);
+        explain_job(explanation, job, before, &why);
+        if (strcmp(job->stage->program, last_program))
+            printf("%s%s", separator, job->stage->program);
+        last_program = job->stage->program;
+        separator = ", ";
+    }
+    printf("\n%s", text_string(&why));
+    text_release(&why);
+}
+
+static bool copy_needed(const struct explanation *explanation, const struct plan_take *take)
+{
+    bool needed = false;
+    for (size_t i = 0; i < take->files.count && !needed; i++) {
+        char *stored = store_path(&explanation->store, take->release->key, take->files.items[i]);
+        char *place = path_join(explanation->folder, take->files.items[i]);
+        needed = publish_needed(stored, place);
+        free(stored);
+        free(place);
+    }
+    return needed;
+}
+
+static void explain_stored(struct explanation *explanation, const struct plan_take *take)
+{
+    char *reason = take_reason(take);
+    if (reason)
+        printf("%s: failed before, and would again: %s\n", take->take->name, reason);
+    else if (copy_needed(explanation, take))
+        printf("%s: copy its release files\n", take->take->name);
+    else
+        printf("%s: up to date\n", take->take->name);
+    free(reason);
+}
+
+static void explain_removals(const struct explanation *explanation)
+{
+    struct string_list earlier = {0};
+    json_t *kept = json_object();
+    for (size_t t = 0; t < explanation->plan.take_count; t++)
+        for (size_t i = 0; i < explanation->plan.takes[t].files.count; i++)
+            json_object_set_new(kept, explanation->plan.takes[t].files.items[i], json_true());
+    report_files(explanation->folder, &earlier);
+    for (size_t i = 0; i < earlier.count; i++)
+        if (!json_object_get(kept, earlier.items[i]))
+            printf("remove '%s/%s'\n", explanation->folder, earlier.items[i]);
+    string_list_release(&earlier);
+    json_decref(kept);
+}
+
+static void print_totals(const struct explanation *explanation, size_t asked)
+{
+    const char *program, *separator = ": ";
+    json_t *count;
+    printf("%zu of %zu results to make", explanation->to_make, asked);
+    json_object_foreach(explanation->programs, program, count) {
+        printf("%s%s %lld", separator, program, (long long)json_integer_value(count));
+        separator = ", ";
+    }
+    printf("\n");
+}
+
+static void explain(struct explanation *explanation)
+{
+    size_t asked = 0;
+    for (size_t i = 0; i < explanation->plan.take_count; i++) {
+        const struct plan_take *take = &explanation->plan.takes[i];
+        if (!take->wanted)
+            continue;
+        asked++;
+        if (waiting_jobs(take)) {
+            explanation->to_make++;
+            explain_take(explanation, take);
+        } else {
+            explain_stored(explanation, take);
+        }
+    }
+    explain_removals(explanation);
+    print_totals(explanation, asked);
+}
+
+/* Only where a render has made it: nothing is written here. */
+static void use_remembered_hashes(const struct store *store)
+{
+    char *folder = path_join(store->folder, "file-hash");
+    if (folder_exists(folder))
+        setenv("LEITMOTIF_CACHE", store->folder, 0);
+    free(folder);
+}
+
+static int plan_project(const struct render_options *options, const struct project *project, const struct string_list *tracks)
+{
+    struct explanation explanation = {.programs = json_object(), .counted = json_object(), .force = options->force};
+    const struct plan_options plan_options = {.device = options->device, .tracks = tracks};
+    store_init(&explanation.store, render_workspace(options));
+    use_remembered_hashes(&explanation.store);
+    int status = plan_make(&explanation.plan, project, &plan_options);
+    if (status == 0) {
+        json_t *record = store_render(&explanation.store, project->title);
+        explanation.last = json_object_get(record, "takes");
+        explanation.folder = path_join(render_workspace(options), project->title);
+        plan_look(&explanation.plan, &explanation.store, options->force);
+        explain(&explanation);
+        json_decref(record);
+    }
+    plan_release(&explanation.plan);
+    store_release(&explanation.store);
+    json_decref(explanation.programs);
+    json_decref(explanation.counted);
+    free(explanation.folder);
+    return status;
+}
+
+static int plan_command_run(const void *options, const struct string_list *arguments)
+{
+    struct project project;
+    if (arguments->count == 0)
+        return misuse("plan takes a FILE; see 'leitmotif plan --help'");
+    const struct string_list tracks = {.items = arguments->items + 1, .count = arguments->count - 1};
+    int status = render_read(options, arguments->items[0], &project);
+    if (status == 0)
+        status = plan_project(options, &project, &tracks);
+    project_release(&project);
+    return status;
+}
+
+const struct command plan_command = {
+    .name = "plan",
+    .text = {
+        .program = "leitmotif plan",
+        .usage = "[OPTION...] FILE [TRACK...]",
+        .purpose = "tells what render would run, and why; writes nothing",
+    },
+    .settings = settings,
+    .options_size = sizeof(struct render_options),
+    .run = plan_command_run,
+};

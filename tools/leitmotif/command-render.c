@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * leitmotif render FILE [TRACK...]: makes what is missing, publishes it to WORKSPACE/TITLE/, writes the report. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/path.h"
+#include "base/progress.h"
+#include "leitmotif/command.h"
+#include "leitmotif/publish.h"
+#include "leitmotif/render.h"
+
+static const struct setting settings[] = {
+    {RENDER_SETTING(model, SETTING_STRING), .argument = "MODEL", .help = "for every track, whatever the file says"},
+    {RENDER_SETTING(force, SETTING_FLAG), .help = "make what was asked for again, though it is stored"},
+    {.name = "fail-fast", .type = SETTING_FLAG, .offset = offsetof(struct render_options, fail_fast), .help = "stop everything at the first failure"},
+    RENDER_SETTINGS,
+    {0},
+};
+
+struct target {
+    struct render *render;
+    char *folder; /* WORKSPACE/TITLE */
+};
+
+static int publish(void *context, const struct plan_take *take, struct take_report *report)
+{
+    const struct target *target = context;
+    int result = 0;
+    for (size_t i = 0; i < take->files.count && result == 0; i++) {
+        const char *name = take->files.items[i];
+        char *stored = store_path(&target->render->store, take->release->key, name), *place = path_join(target->folder, name);
+        result = publish_file(stored, place);
+        free(stored);
+        free(place);
+    }
+    for (size_t i = 0; i < take->files.count && result == 0; i++)
+        string_list_add(&report->files, take->files.items[i]);
+    if (result == 0 && take->wanted)
+        publish_print(take, report);
+    return result;
+}
+
+static void list_file(json_t *names, const char *name)
+{
+    json_object_set_new(names, name, json_true());
+}
+
+/* A take that was not made, because nobody asked for it, keeps the files that it has. */
+static void list_earlier(const struct target *target, const json_t *earlier, const struct plan_take *take, struct take_report *report)
+{
+    for (size_t i = 0; i < take->files.count && report->status == TAKE_NOT_MADE; i++) {
+        char *place = path_join(target->folder, take->files.items[i]);
+        if (json_object_get(earlier, take->files.items[i]) && file_exists(place))
+            string_list_add(&report->files, take->files.items[i]);
+        free(place);
+    }
+}
+
+static void remove_files(const char *folder, json_t *earlier, const json_t *kept)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach(earlier, name, value) {
+        char *place = path_join(folder, name);
+        if (!json_object_get(kept, name) && unlink(place) == 0)
+            note("removed '%s'", place);
+        free(place);
+    }
+}
+
+/* Files that the earlier report lists and this one will not: their track left the project, or failed. */
+static void tidy(const struct target *target)
+{
+    struct render *render = target->render;
+    struct string_list names = {0};
+    json_t *earlier = json_object(), *kept = json_object();
+    report_files(target->folder, &names);
+    for (size_t i = 0; i < names.count; i++)
+        list_file(earlier, names.items[i]);
+    for (size_t t = 0; t < render->plan.take_count; t++) {
+        struct take_report *report = &render->takes[t];
+        list_earlier(target, earlier, &render->plan.takes[t], report);
+        for (size_t i = 0; i < report->files.count; i++)
+            list_file(kept, report->files.items[i]);
+    }
+    remove_files(target->folder, earlier, kept);
+    json_decref(earlier);
+    json_decref(kept);
+    string_list_release(&names);
+}
+
+/* What `leitmotif plan` compares with. */
+static int save_keys(const struct render *render)
+{
+    json_t *takes = json_object();
+    for (size_t i = 0; i < render->plan.take_count; i++)
+        json_object_set(takes, render->takes[i].take->name, render->takes[i].keys);
+    json_t *record = json_pack("{s:o}", "takes", takes);
+    int result = store_render_save(&render->store, render->project->title, record);
+    json_decref(record);
+    return result;
+}
+
+static int write_report(const struct target *target)
+{
+    struct render *render = target->render;
+    const struct report report = {
+        .project = render->project,
+        .folder = target->folder,
+        .takes = render->takes,
+        .take_count = render->plan.take_count,
+        .seconds = clock_seconds() - render->started,
+    };
+    render_describe(render);
+    tidy(target);
+    if (report_write(&report) || save_keys(render))
+        return -1;
+    note("page: %s/index.html", target->folder);
+    return 0;
+}
+
+static int make(struct target *target, const struct render_options *options, struct project *project, const struct string_list *tracks)
+{
+    struct render *render = target->render;
+    target->folder = path_join(render_workspace(options), project->title);
+    render->publish = publish;
+    render->context = target;
+    if (render_open(render, options, project, tracks) || folder_make(target->folder))
+        return -1;
+    render_run(render);
+    if (write_report(target))
+        return -1;
+    if (render->failed_count)
+        return fail("%zu of %zu results failed; '%s/report.json' says why", render->failed_count, render->asked_count, target->folder);
+    return EXIT_DONE;
+}
+
+static int render_file(const struct render_options *options, struct project *project, const struct string_list *tracks)
+{
+    struct render render = {0};
+    struct target target = {.render = &render};
+    int status = make(&target, options, project, tracks);
+    render_release(&render);
+    free(target.folder);
+    return status;
+}
+
+static int render_command_run(const void *options, const struct string_list *arguments)
+{
+    struct project project;
+    if (arguments->count == 0)
+        return misuse("render takes a FILE; see 'leitmotif render --help'");
+    const struct string_list tracks = {.items = arguments->items + 1, .count = arguments->count - 1};
+    int status = render_read(options, arguments->items[0], &project);
+    if (status == 0)
+        status = render_file(options, &project, &tracks);
+    project_release(&project);
+    return status;
+}
+
+const struct command render_command = {
+    .name = "render",
+    .text = {
+        .program = "leitmotif render",
+        .usage = "[OPTION...] FILE [TRACK...]",
+        .purpose = "makes what is missing of a project, and its report and page",
+        .notes = "Exit status 0 only if every requested result is there and passed its checks.",
+    },
+    .settings = settings,
+    .options_size = sizeof(struct render_options),
+    .run = render_command_run,
+};
