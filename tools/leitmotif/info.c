@@ -111,8 +111,8 @@ char *info_text(const json_t *object)
     text_appendf(&text, "%s\n", title);
     for (size_t column = 0; column < strlen(title); column++)
         text_append(&text, "=");
-    text_appendf(&text, "\n\n%lld results: %lld done, %lld failed, %lld not made.\n", count_at(summary, "results"),
-                 count_at(summary, "done"), count_at(summary, "failed"), count_at(summary, "not_made"));
+    text_appendf(&text, "\n\nResults: %lld done, %lld failed, %lld not made.\n", count_at(summary, "done"), count_at(summary, "failed"),
+                 count_at(summary, "not_made"));
     text_appendf(&text, "AI generated, by %s.\n", string_at(object, "generator", ""));
     append_models(&text, results);
     json_array_foreach(results, i, result)

@@ -42,6 +42,7 @@ const char page_style[] =
     ".again { display: flex; gap: .5rem; align-items: flex-start; margin-top: .8rem; padding: .5rem .6rem; border-radius: .5rem;\n"
     "  background: var(--code); }\n"
     ".again code { flex: 1; min-width: 0; font: .8rem/1.55 ui-monospace, monospace; white-space: pre-wrap; overflow-wrap: anywhere; }\n"
+    ".again span { white-space: nowrap; }\n"
     "button { padding: .15rem .7rem; border: 1px solid var(--line); border-radius: .4rem; background: var(--card); color: var(--ink);\n"
     "  font: inherit; font-size: .8rem; cursor: pointer; }\n"
     "footer { margin-top: 2rem; font-size: .85rem; }\n"

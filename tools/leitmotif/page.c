@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * index.html: one page to listen to everything, with what each take was made of and what its checks found. It loads
  * nothing but the audio files beside it. Whatever comes from the project is escaped. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -178,6 +179,22 @@ static void append_findings(struct text *page, const json_t *verdicts)
     text_append(page, "</details>\n");
 }
 
+/* Options stay in one piece where the line wraps. */
+static void append_command_words(struct text *page, const char *command)
+{
+    while (*command) {
+        size_t length = strcspn(command, " ");
+        char *word = copy_bytes(command, length);
+        bool option = has_prefix(word, "--");
+        append_element(page, option ? "<span>" : "", word, option ? "</span>" : "");
+        free(word);
+        command += length;
+        length = strspn(command, " ");
+        text_append_bytes(page, command, length);
+        command += length;
+    }
+}
+
 static void append_result(struct text *page, const json_t *result, bool preload)
 {
     append_element(page, "<article id=\"", string_at(result, "name", ""), has_status(result, "failed") ? "\" class=\"result failed\">\n" : "\" class=\"result\">\n");
@@ -189,8 +206,9 @@ static void append_result(struct text *page, const json_t *result, bool preload)
     append_files(page, json_object_get(result, "files"));
     append_settings(page, result);
     append_findings(page, json_object_get(result, "findings"));
-    append_element(page, "<div class=\"again\"><code>", string_at(result, "command", ""),
-                   "</code><button type=\"button\" hidden>Copy</button></div>\n</article>\n");
+    text_append(page, "<div class=\"again\"><code>");
+    append_command_words(page, string_at(result, "command", ""));
+    text_append(page, "</code><button type=\"button\" hidden>Copy</button></div>\n</article>\n");
 }
 
 /* --- the whole page ---------------------------------------------------------------------------------------------- */

@@ -109,7 +109,7 @@ static void append_option(struct text *text, const char *option, double number)
     append_number(text, number);
 }
 
-void append_command(struct text *text, const struct take_report *result)
+void append_command(struct text *text, const struct project *project, const struct take_report *result)
 {
     const struct take *take = result->take;
     text_append(text, "leitmotif generate --model ");
@@ -121,7 +121,7 @@ void append_command(struct text *text, const struct take_report *result)
     if (!isnan(result->guidance))
         append_option(text, "guidance", result->guidance);
     text_appendf(text, " --seed %lld --output ", (long long)take->seed);
-    append_shell_word(text, result->files.count ? result->files.items[0] : take->name);
+    text_appendf(text, "%s.%s", take->name, project->releases[0].format);
     text_append(text, *take->prompt == '-' ? " -- " : " ");
     append_shell_word(text, take->prompt);
 }
@@ -148,7 +148,7 @@ static json_t *result_object(const struct report *report, const struct take_repo
     json_t *files = files_array(report, result, earlier);
     if (!files)
         return NULL;
-    append_command(&command, result);
+    append_command(&command, report->project, result);
     json_t *object = json_pack("{s:s, s:s, s:I, s:s, s:o, s:o, s:s, s:o, s:o, s:o, s:O?, s:O?, s:s}", "name", take->name, "track",
                                take->track, "variation", (json_int_t)take->variation, "prompt", take->prompt, "model",
                                model_object(result), "settings", settings_object(result), "status", status_names[result->status],

@@ -18,7 +18,7 @@ json_t *report_object(const struct report *report, const json_t *earlier);
 const char *string_at(const json_t *object, const char *key, const char *fallback);
 
 /* `leitmotif generate …`, which makes this take again. */
-void append_command(struct text *text, const struct take_report *result);
+void append_command(struct text *text, const struct project *project, const struct take_report *result);
 
 char *info_text(const json_t *object); /* soundtrack_info.txt; yours to free() */
 char *page_text(const json_t *object); /* index.html; yours to free() */
