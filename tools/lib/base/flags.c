@@ -35,6 +35,11 @@ static void add_option(struct options *options, const struct setting *setting)
     };
 }
 
+static bool setting_is_job_key(const struct setting *setting)
+{
+    return setting->type == SETTING_CALL && !setting->call;
+}
+
 static void make_options(struct options *options, const struct setting *const *tables)
 {
     static const struct poptOption always[] = {
@@ -44,7 +49,7 @@ static void make_options(struct options *options, const struct setting *const *t
     options->count = 0;
     for (; *tables; tables++)
         for (const struct setting *setting = *tables; setting->name; setting++)
-            if (options->count + COUNT_OF(always) + 1 < MOST_OPTIONS)
+            if (options->count + COUNT_OF(always) + 1 < MOST_OPTIONS && !setting_is_job_key(setting))
                 add_option(options, setting);
     memcpy(options->table + options->count, always, sizeof always);
     for (size_t i = 0; i < COUNT_OF(always); i++)

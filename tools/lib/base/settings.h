@@ -7,6 +7,7 @@
  *   LIST            struct string_list (repeatable; arrays in jobs)  INTEGER  int64_t
  *   FLAG            bool                                             SIZE     int64_t, bytes
  *   CALL            nothing: call(target, name, value) is called in the order given (transcode's outputs)
+ *                   without `call` it is a key of job lines only, and no flag
  * minimum bounds NUMBER and INTEGER unless both bounds are 0 and `above` is not set; maximum does where it is larger than
  * minimum; `above` excludes the minimum itself. Values are parsed to the last
  * character, NaN and infinities are misuse. Strings must be valid UTF-8 without NUL.
