@@ -1,165 +1,101 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The outputs: of a project, and what each release format allows of rate, bits, quality and bit rate. */
+ * The outputs: of a project. What a format allows of rate, bits, quality and bit rate is formats/audio's to say; here it is
+ * said at the line where it stands. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
+#include "formats/audio.h"
 #include "leitmotif/project-schema.h"
-
-enum { MAX_RATES = 10, OPUS_RATE_HZ = 48000 };
-
-struct format_rule {
-    const char *format;
-    int64_t rates[MAX_RATES];     /* all it knows; none: every rate */
-    const char *bits;             /* words to look in, or NULL: it has no such setting */
-    double lowest, highest;       /* quality; both 0: it has none */
-    int64_t lowest_bit_rate, highest_bit_rate; /* both 0: it has none */
-};
-
-static const struct format_rule rules[] = {
-    {"wav", {0}, "16, 24 or 32", 0, 0, 0, 0},
-    {"flac", {0}, "16 or 24", 0, 0, 0, 0},
-    {"ogg", {0}, NULL, -1, 10, 32000, 500000},
-    {"mp3", {8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000}, NULL, 0, 9, 8000, 320000},
-    {"opus", {8000, 12000, 16000, 24000, 48000}, NULL, 0, 0, 6000, 510000},
-};
-
-/* The constant bit rates of MPEG layer III in kbit/s: MPEG-1 from 32 kHz on; MPEG-2 below, of which MPEG-2.5 (up to
- * 12 kHz) uses those up to 64. */
-static const int mpeg1_rates[] = {32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320};
-static const int mpeg2_rates[] = {8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160};
-enum { MPEG2_5_RATES = 8, MPEG2_5_HIGHEST_HZ = 12000, MPEG1_LOWEST_HZ = 32000 };
-
-static const struct format_rule *rule_of(const char *format)
-{
-    for (size_t i = 0; i < COUNT_OF(rules); i++)
-        if (!strcmp(rules[i].format, format))
-            return &rules[i];
-    return NULL;
-}
 
 /* Where the entry's value for key stands. */
 static void refuse(struct reading *reading, const struct yaml_node *entry, const char *key, const char *reason)
 {
     const struct yaml_node *value = yaml_member(entry, key);
-    problem_add(&reading->problems, value->line, value->column, "'%s' %s", key, reason);
+    problem_add(&reading->problems, value->line, value->column, "'%s': %s", key, reason);
 }
 
-static void check_rate(struct reading *reading, const struct yaml_node *entry, const struct format_rule *rule,
-                       const struct output_settings *output)
+/* An output without settings, which every format allows; settings that depend on nothing else are tried upon it. */
+static struct audio_format plain_format(enum audio_codec codec)
 {
-    struct text reason = {0};
-    if (!output->rate || !rule->rates[0])
-        return;
-    text_appendf(&reason, "of %s must be one of", rule->format);
-    for (size_t i = 0; i < MAX_RATES && rule->rates[i]; i++) {
-        if (rule->rates[i] == output->rate) {
-            text_release(&reason);
-            return;
+    return (struct audio_format){.codec = codec, .rate_hz = 48000, .channels = 2, .quality = NAN};
+}
+
+static bool allowed(const struct audio_format *format)
+{
+    return audio_format_check(format) == 0;
+}
+
+/* The recorded failure, if there is one, is about key. */
+static void tell_failure(struct reading *reading, const struct yaml_node *entry, const char *key)
+{
+    if (failed())
+        refuse(reading, entry, key, failure_text());
+    failure_clear();
+}
+
+/* What was not given is the model's, which is not known here: then one possible value that allows it is enough. */
+static bool bit_rate_possible(struct audio_format format, const struct output_settings *output)
+{
+    static const int64_t rates_hz[] = {48000, 16000, 8000};
+    for (int channels = 2; channels >= 1; channels--)
+        for (size_t i = 0; i < COUNT_OF(rates_hz); i++) {
+            format.channels = output->channels ? (int)output->channels : channels;
+            format.rate_hz = output->rate ? output->rate : rates_hz[i];
+            if (allowed(&format)) {
+                failure_clear();
+                return true;
+            }
         }
-        text_appendf(&reason, "%s %lld", i ? "," : "", (long long)rule->rates[i]);
-    }
-    text_appendf(&reason, ", not %lld", (long long)output->rate);
-    refuse(reading, entry, "rate", reason.data);
-    text_release(&reason);
-}
-
-static void check_bits(struct reading *reading, const struct yaml_node *entry, const struct format_rule *rule,
-                       const struct output_settings *output)
-{
-    char word[24], reason[80];
-    if (!output->bits)
-        return;
-    snprintf(word, sizeof word, "%lld", (long long)output->bits);
-    if (!rule->bits)
-        snprintf(reason, sizeof reason, "is a setting of wav and flac, not of %s", rule->format);
-    else if (!strstr(rule->bits, word))
-        snprintf(reason, sizeof reason, "of %s must be %s, not %s", rule->format, rule->bits, word);
-    else
-        return;
-    refuse(reading, entry, "bits", reason);
-}
-
-static void check_quality(struct reading *reading, const struct yaml_node *entry, const struct format_rule *rule,
-                          const struct output_settings *output)
-{
-    char reason[80];
-    if (isnan(output->quality))
-        return;
-    if (rule->lowest >= rule->highest)
-        snprintf(reason, sizeof reason, "is a setting of ogg and mp3, not of %s", rule->format);
-    else if (output->quality < rule->lowest || output->quality > rule->highest)
-        snprintf(reason, sizeof reason, "of %s must be from %g to %g, not %g", rule->format, rule->lowest, rule->highest,
-                 output->quality);
-    else if (output->bit_rate)
-        snprintf(reason, sizeof reason, "and 'bitrate' exclude each other; remove one");
-    else
-        return;
-    refuse(reading, entry, "quality", reason);
-}
-
-static bool mp3_knows(int64_t rate_hz, int64_t bit_rate)
-{
-    bool mpeg1 = rate_hz >= MPEG1_LOWEST_HZ;
-    const int *rates = mpeg1 ? mpeg1_rates : mpeg2_rates;
-    size_t count = mpeg1 ? COUNT_OF(mpeg1_rates) : rate_hz <= MPEG2_5_HIGHEST_HZ ? MPEG2_5_RATES : COUNT_OF(mpeg2_rates);
-    for (size_t i = 0; i < count; i++)
-        if (rates[i] * 1000 == bit_rate)
-            return true;
     return false;
 }
 
-static bool mp3_allows(const struct output_settings *output)
+static void check_settings(struct reading *reading, const struct yaml_node *entry, const struct output_settings *output,
+                           enum audio_codec codec)
 {
-    if (output->rate)
-        return mp3_knows(output->rate, output->bit_rate);
-    return mp3_knows(8000, output->bit_rate) || mp3_knows(16000, output->bit_rate) || mp3_knows(44100, output->bit_rate);
+    struct audio_format rate = plain_format(codec), bits = rate, quality = rate, bit_rate = rate;
+    rate.rate_hz = output->rate ? output->rate : rate.rate_hz;
+    bits.bits = (int)output->bits;
+    quality.quality = output->quality;
+    bit_rate.bit_rate = output->bit_rate;
+    bit_rate.quality = output->quality;
+    if (codec == AUDIO_OPUS && output->rate && output->rate != audio_codec_rate(AUDIO_OPUS, output->rate))
+        refuse(reading, entry, "rate", "opus always plays at 48000 Hz; remove it");
+    else if (!allowed(&rate))
+        tell_failure(reading, entry, "rate");
+    else if (output->bit_rate && !bit_rate_possible(bit_rate, output))
+        tell_failure(reading, entry, "bitrate");
+    if (!allowed(&bits))
+        tell_failure(reading, entry, "bits");
+    if (!allowed(&quality))
+        tell_failure(reading, entry, "quality");
 }
 
-static void check_bit_rate(struct reading *reading, const struct yaml_node *entry, const struct format_rule *rule,
-                           const struct output_settings *output)
+static enum audio_codec codec_of(const char *format)
 {
-    char reason[160];
-    int64_t highest = rule->highest_bit_rate;
-    if (!output->bit_rate)
-        return;
-    if (!strcmp(rule->format, "opus") && output->channels == 1)
-        highest = 256000;
-    if (!highest)
-        snprintf(reason, sizeof reason, "is a setting of ogg, mp3 and opus, not of %s", rule->format);
-    else if (output->bit_rate < rule->lowest_bit_rate || output->bit_rate > highest)
-        snprintf(reason, sizeof reason, "of %s must be from %lldk to %lldk, not %g", rule->format,
-                 (long long)rule->lowest_bit_rate / 1000, (long long)highest / 1000, (double)output->bit_rate);
-    else if (!strcmp(rule->format, "mp3") && !mp3_allows(output))
-        snprintf(reason, sizeof reason, "%lld is none that mp3 knows%s; 320k, 256k, 192k, 160k, 128k and 96k are usual from 32000 Hz on, "
-                 "160k, 128k, 96k and 64k below", (long long)output->bit_rate, output->rate ? " at this rate" : "");
-    else
-        return;
-    refuse(reading, entry, "bitrate", reason);
+    enum audio_codec codec = AUDIO_WAV;
+    while (strcmp(audio_codec_name(codec), format))
+        codec++;
+    return codec;
 }
 
 static void check_output(struct reading *reading, const struct yaml_node *entry, const struct output_settings *output)
 {
     const struct project *project = reading->project;
-    const struct format_rule *rule = rule_of(output->format);
-    check_rate(reading, entry, rule, output);
-    check_bits(reading, entry, rule, output);
-    check_quality(reading, entry, rule, output);
-    check_bit_rate(reading, entry, rule, output);
+    check_settings(reading, entry, output, codec_of(output->format));
     for (size_t i = 0; i < project->release_count; i++)
         if (!strcmp(project->releases[i].format, output->format))
-            refuse(reading, entry, "format", "is there twice: both would write one file; keep one of them");
+            refuse(reading, entry, "format", "it is there twice and both would write one file; keep one of them");
 }
 
 static void add_release(struct reading *reading, struct output_settings *output)
 {
     struct project *project = reading->project;
-    bool opus = !strcmp(output->format, "opus");
     project->releases = grow(project->releases, project->release_count, &reading->release_capacity, sizeof *project->releases);
     project->releases[project->release_count++] = (struct release){
         .format = output->format,
-        .rate_hz = opus && !output->rate ? OPUS_RATE_HZ : output->rate,
+        .rate_hz = output->rate,
         .channels = (int)output->channels,
         .bits = (int)output->bits,
         .quality = output->quality,

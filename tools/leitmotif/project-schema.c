@@ -56,7 +56,7 @@ static const struct field track_fields[] = {
 
 static const char *const formats[] = {"wav", "flac", "ogg", "mp3", "opus", NULL};
 
-/* What a format allows of these is in project-outputs.c. */
+/* What a format allows of these, formats/audio knows; project-outputs.c asks. */
 static const struct field output_fields[] = {
     {"format", FIELD_CHOICE, offsetof(struct output_settings, format), 0, 0, NULL, formats, true, NULL},
     {"rate", FIELD_INTEGER, offsetof(struct output_settings, rate), 8000, 192000, "Hz", NULL, false, NULL},
