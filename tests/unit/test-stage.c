@@ -126,6 +126,10 @@ static void foreign_tokens_are_refused(void **state)
     assert_tokens_refused("leitmotif.tokens/1", "{", &good, "recipe is not valid JSON");
     assert_tokens_refused("leitmotif.tokens/1", "", &good, "recipe is not valid JSON");
     assert_tokens_refused("leitmotif.tokens/1", "[]", &good, "recipe is no JSON object");
+    char *long_recipe = allocate((4 << 20) + 2, 1);
+    memset(long_recipe, '1', (4 << 20) + 1);
+    assert_tokens_refused("leitmotif.tokens/1", long_recipe, &good, "recipe has more than 4194304 bytes");
+    free(long_recipe);
 }
 
 static void assert_condition_refused(struct array id_array, struct array hidden_array, const char *reason)

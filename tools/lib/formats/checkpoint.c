@@ -16,7 +16,7 @@
 #define WEIGHTS_FILE "model.safetensors"
 #define INDEX_FILE "model.safetensors.index.json"
 
-enum { INDEX_MAX_BYTES = 64 << 20 };
+enum { INDEX_MAX_BYTES = 16 << 20 };
 
 struct entry {
     const struct array *array;

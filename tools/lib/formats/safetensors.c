@@ -15,7 +15,7 @@
 enum {
     LENGTH_BYTES = 8,
     HEADER_MAX_BYTES = 100000000,
-    HEADER_MAX_VALUES = 2000000, /* bounds what the JSON costs in memory; models have some ten thousand */
+    HEADER_MAX_VALUES = 1000000, /* bounds what the JSON costs in memory; models have some ten thousand */
     NESTING_MAX = 3,             /* header, tensor, shape */
     FIELDS = 3,
 };

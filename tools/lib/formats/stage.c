@@ -15,7 +15,7 @@
 #define CONDITION_FORMAT "leitmotif.condition/1"
 #define TOKENS_FORMAT "leitmotif.tokens/1"
 
-enum { WIDTH_MAX = 1 << 16, CODEBOOKS_MAX = 256 };
+enum { WIDTH_MAX = 1 << 16, CODEBOOKS_MAX = 256, RECIPE_MAX_BYTES = 4 << 20 };
 
 static int check_format(const struct safetensors *file, const char *expected)
 {
@@ -70,6 +70,8 @@ static int read_recipe(const struct safetensors *file, json_t **recipe)
     const char *text = safetensors_metadata(file, "recipe");
     if (!text)
         return 0;
+    if (strlen(text) > RECIPE_MAX_BYTES)
+        return fail("recipe has more than %d bytes", RECIPE_MAX_BYTES);
     *recipe = json_parse(text, strlen(text), "recipe");
     if (*recipe && !json_is_object(*recipe))
         return fail("recipe is no JSON object");
