@@ -27,7 +27,8 @@ struct scan { /* one audio file being read */
     struct audio *audio;
     const struct audio_info *info; /* the audio's */
     struct signal signal;
-    struct loudness_meter *meter; /* NULL: not 1 or 2 channels and no loudness asked for */
+    struct loudness_meter *meter; /* NULL: loudness cannot be measured, for the reason in `unmeasured` */
+    char *unmeasured;
     struct loudness loudness;
 };
 
@@ -93,7 +94,7 @@ static void check_header(const struct expectations *expectations, const struct a
 static void check_finite(const struct signal *signal, struct findings *findings)
 {
     if (signal->not_finite)
-        finding_number(findings, CHECK_FINITE, VERDICT_FAILED, (double)signal->not_finite, 0, "%" PRId64 " samples are not finite numbers",
+        finding_number(findings, CHECK_FINITE, VERDICT_FAILED, (double)signal->not_finite, 0, "samples that are not finite numbers: %" PRId64,
                        signal->not_finite);
     else
         finding_number(findings, CHECK_FINITE, VERDICT_OK, 0, 0, "every sample is a finite number");
@@ -150,7 +151,9 @@ static void check_loudness(const struct expectations *expectations, const struct
 {
     double value = scan->loudness.integrated_lufs, expected = expectations->loudness;
     bool asked = !isnan(expected), measurable = seconds_of(&scan->signal, scan->signal.frames) >= LOUDNESS_NEEDS_S;
-    if (!measurable)
+    if (!scan->meter)
+        finding_number(findings, CHECK_LOUDNESS, verdict_if(asked, false), NAN, expected, "%s", scan->unmeasured);
+    else if (!measurable)
         finding_number(findings, CHECK_LOUDNESS, VERDICT_SKIPPED, NAN, expected, "too short for a loudness: it takes %g s", LOUDNESS_NEEDS_S);
     else if (asked)
         finding_number(findings, CHECK_LOUDNESS, verdict_if(true, fabs(value - expected) <= loudness_tolerance(expectations)), value,
@@ -162,7 +165,9 @@ static void check_loudness(const struct expectations *expectations, const struct
 static void check_true_peak(const struct expectations *expectations, const struct scan *scan, struct findings *findings)
 {
     double value = scan->loudness.true_peak_dbtp, limit = expectations->max_true_peak;
-    if (isnan(limit))
+    if (!scan->meter)
+        finding_number(findings, CHECK_TRUE_PEAK, verdict_if(!isnan(limit), false), NAN, limit, "%s", scan->unmeasured);
+    else if (isnan(limit))
         finding_number(findings, CHECK_TRUE_PEAK, VERDICT_SKIPPED, value, NAN, "true peak is %.2f dBTP", value);
     else
         finding_number(findings, CHECK_TRUE_PEAK, verdict_if(true, value <= limit + TRUE_PEAK_SLACK_DB), value, limit,
@@ -176,10 +181,8 @@ static void check_sound(const struct expectations *expectations, const struct sc
     check_clipping(&scan->signal, findings);
     check_dc(&scan->signal, findings);
     check_stuck(&scan->signal, findings);
-    if (scan->meter) {
-        check_loudness(expectations, scan, findings);
-        check_true_peak(expectations, scan, findings);
-    }
+    check_loudness(expectations, scan, findings);
+    check_true_peak(expectations, scan, findings);
 }
 
 static void skip_sound(struct findings *findings)
@@ -221,30 +224,27 @@ static int scan_samples(struct scan *scan)
     return failed() ? -1 : 0;
 }
 
-static int open_meter(const struct expectations *expectations, struct scan *scan)
+static void open_meter(struct scan *scan)
 {
-    bool asked = !isnan(expectations->loudness) || !isnan(expectations->max_true_peak);
-    if (scan->info->channels > 2 && !asked)
-        return 0;
     scan->meter = loudness_open(scan->info->channels, scan->info->rate_hz);
-    return scan->meter ? 0 : -1;
+    if (!scan->meter)
+        scan->unmeasured = copy_string(failure_text());
+    failure_clear();
 }
 
-static int check_open_audio(const struct expectations *expectations, struct scan *scan, struct findings *findings)
+static void check_open_audio(const struct expectations *expectations, struct scan *scan, struct findings *findings)
 {
-    if (open_meter(expectations, scan))
-        return -1;
+    open_meter(scan);
     if (scan_samples(scan)) {
         finding_of_failure(findings);
         check_header(expectations, scan->info, findings);
         skip_sound(findings);
-        return 0;
+        return;
     }
     finding_number(findings, CHECK_DECODE, VERDICT_OK, (double)scan->signal.frames, NAN, "decodes to the end");
     check_duration(expectations, findings, seconds_of(&scan->signal, scan->signal.frames));
     check_header(expectations, scan->info, findings);
     check_sound(expectations, scan, findings);
-    return 0;
 }
 
 int check_audio(const struct expectations *expectations, struct findings *findings)
@@ -254,9 +254,10 @@ int check_audio(const struct expectations *expectations, struct findings *findin
         return finding_of_failure(findings);
     scan.info = audio_info(scan.audio);
     signal_begin(&scan.signal, scan.info->channels, scan.info->rate_hz);
-    int result = check_open_audio(expectations, &scan, findings);
+    check_open_audio(expectations, &scan, findings);
     signal_release(&scan.signal);
     loudness_close(scan.meter);
+    free(scan.unmeasured);
     audio_close(scan.audio);
-    return result;
+    return 0;
 }
