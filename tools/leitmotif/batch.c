@@ -55,23 +55,13 @@ static void add_outputs(json_t *line, const struct stage *stage, const char *tem
             json_object_set_new(output, "file", place(temporary, json_string_value(json_object_get(output, "file"))));
 }
 
-/* Options of the whole process stand in the recipe too, but not in a job. */
-static const json_t *process_options(const struct job *job)
-{
-    return job->model ? json_object_get(job->model->arguments, job->stage->program) : NULL;
-}
-
 static char *job_line(const struct job *job, const struct store *store, const char *temporary)
 {
-    json_t *line = json_deep_copy(json_object_get(job->recipe, "options"));
-    const char *option;
-    json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)process_options(job), option, value)
-        json_object_del(line, option);
-    add_inputs(line, store, job->recipe);
+    json_t *recipe = json_loads(job->recipe, 0, NULL), *line = json_object_get(recipe, "options");
+    add_inputs(line, store, recipe);
     add_outputs(line, job->stage, temporary);
     char *text = json_canonical(line);
-    json_decref(line);
+    json_decref(recipe);
     return text;
 }
 
@@ -110,13 +100,14 @@ static void add_argument(struct string_list *arguments, const char *name, const 
 static void add_neural_arguments(struct string_list *arguments, const struct batch *batch)
 {
     const struct job *job = batch->jobs[0];
+    json_t *recipe = json_loads(job->recipe, 0, NULL), *value;
     const char *option;
-    json_t *value;
     add_argument(arguments, "model", job->model->request);
     add_argument(arguments, "device", batch->options->device);
     add_argument(arguments, "memory", batch->options->memory);
-    json_object_foreach((json_t *)(uintptr_t)process_options(job), option, value)
+    json_object_foreach(json_object_get(recipe, "arguments"), option, value)
         add_argument(arguments, option, json_string_value(value));
+    json_decref(recipe);
 }
 
 static int list_arguments(const struct batch *batch, struct string_list *arguments)
@@ -180,28 +171,40 @@ static bool has_file(const char *folder, const char *name)
     return found;
 }
 
-/* The first file that a finished job should have written and has not, or NULL. */
-static const char *absent_file(const struct job *job, const char *temporary)
+/* The first of the outputs that is not there; yours, or NULL. */
+static char *absent_output(const char *recipe_text, const char *temporary)
+{
+    json_t *recipe = json_loads(recipe_text, 0, NULL), *output;
+    char *absent = NULL;
+    size_t i;
+    json_array_foreach(json_object_get(json_object_get(recipe, "options"), "outputs"), i, output) {
+        const char *file = json_string_value(json_object_get(output, "file"));
+        if (!absent && !has_file(temporary, file))
+            absent = copy_string(file);
+    }
+    json_decref(recipe);
+    return absent;
+}
+
+/* The first file that a finished job should have written and has not; yours, or NULL. */
+static char *absent_file(const struct job *job, const char *temporary)
 {
     const struct stage *stage = job->stage;
-    size_t i;
-    json_t *output;
-    if (stage->output)
-        return has_file(temporary, stage->file) ? NULL : stage->file;
-    json_array_foreach(json_object_get(json_object_get(job->recipe, "options"), "outputs"), i, output) {
-        const char *file = json_string_value(json_object_get(output, "file"));
-        if (!has_file(temporary, file))
-            return file;
-    }
-    return NULL;
+    if (!stage->output)
+        return absent_output(job->recipe, temporary);
+    return has_file(temporary, stage->file) ? NULL : copy_string(stage->file);
 }
 
 static int keep_result(struct batch *batch, size_t number)
 {
     struct job *job = batch->jobs[number];
-    const char *temporary = batch->temporaries[number], *absent = absent_file(job, temporary);
-    if (absent)
-        return fail("'%s' said that it was done, but wrote no '%s'", batch->stage->program, absent);
+    const char *temporary = batch->temporaries[number];
+    char *absent = absent_file(job, temporary);
+    if (absent) {
+        fail("'%s' said that it was done, but wrote no '%s'", batch->stage->program, absent);
+        free(absent);
+        return -1;
+    }
     return store_commit(batch->store, job->key, temporary, job->recipe, job->made_by);
 }
 

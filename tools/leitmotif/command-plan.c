@@ -27,7 +27,6 @@ struct explanation {
     char *folder;        /* WORKSPACE/TITLE */
     json_t *last;        /* {take: {job's name: key}} of the last render, or NULL */
     json_t *programs;    /* {program: waiting jobs} */
-    json_t *counted;     /* keys in them: a job may serve several takes */
     size_t to_make, to_copy;
     bool force;
 };
@@ -51,9 +50,9 @@ static int explain_job(const struct explanation *explanation, const struct job *
     const char *key = json_string_value(json_object_get(before, job->name));
     if (!key || strcmp(key, job->key) == 0)
         return 0;
-    json_t *recipe = store_recipe(&explanation->store, key);
+    char *recipe = store_recipe(&explanation->store, key);
     int lines = recipe ? recipe_difference(recipe, job->recipe, why) : 0;
-    json_decref(recipe);
+    free(recipe);
     return lines;
 }
 
@@ -71,11 +70,14 @@ static const char *summary(const struct explanation *explanation, const struct p
     return "no longer stored, or not finished by the last render";
 }
 
-static void count_job(struct explanation *explanation, const struct job *job)
+/* A job that serves several takes counts with the first of them that is asked for. */
+static void count_job(struct explanation *explanation, const struct plan_take *take, const struct job *job)
 {
-    if (json_object_get(explanation->counted, job->key))
+    size_t first = 0;
+    while (!job->takes[first]->wanted)
+        first++;
+    if (job->takes[first] != take)
         return;
-    json_object_set_new(explanation->counted, job->key, json_true());
     const json_t *count = json_object_get(explanation->programs, job->stage->program);
     json_object_set_new(explanation->programs, job->stage->program, json_integer(json_integer_value(count) + 1));
 }
@@ -91,7 +93,7 @@ static void explain_take(struct explanation *explanation, const struct plan_take
         const struct job *job = take->jobs[i];
         if (!waits(job))
             continue;
-        count_job(explanation, job);
+        count_job(explanation, take, job);
         explain_job(explanation, job, before, &why);
         if (strcmp(job->stage->program, last_program))
             printf("%s%s", separator, job->stage->program);
@@ -184,7 +186,7 @@ static void use_remembered_hashes(const struct store *store)
 
 static int plan_project(const struct render_options *options, const struct project *project, const struct string_list *tracks)
 {
-    struct explanation explanation = {.programs = json_object(), .counted = json_object(), .force = options->force};
+    struct explanation explanation = {.programs = json_object(), .force = options->force};
     const struct plan_options plan_options = {.device = options->device, .tracks = tracks};
     store_init(&explanation.store, render_workspace(options));
     use_remembered_hashes(&explanation.store);
@@ -200,7 +202,6 @@ static int plan_project(const struct render_options *options, const struct proje
     plan_release(&explanation.plan);
     store_release(&explanation.store);
     json_decref(explanation.programs);
-    json_decref(explanation.counted);
     free(explanation.folder);
     return status;
 }

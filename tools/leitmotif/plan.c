@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "base/failure.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/text.h"
-#include "leitmotif/recipe.h"
 #include "leitmotif/stages.h"
 
 /* jobs */
@@ -16,36 +16,31 @@
 struct job *job_new(const struct plan_take *take, const struct stage *stage)
 {
     struct job *job = allocate(1, sizeof *job);
-    const char *model = stage->neural ? take->model->identity : NULL;
-    const char *option;
-    json_t *value;
     job->stage = stage;
     job->model = stage->neural ? take->model : NULL;
     job->label = take->take->name;
     job->name = copy_string(stage->program);
-    job->recipe = recipe_new(stage->program, stage->version, model);
-    if (stage->neural)
-        json_object_foreach(json_object_get(take->model->arguments, stage->program), option, value)
-            job_option(job, option, json_incref(value));
+    recipe_begin(&job->writing, job->model ? json_string_value(json_object_get(job->model->arguments, stage->program)) : NULL);
     return job;
-}
-
-void job_option(struct job *job, const char *option, json_t *value)
-{
-    recipe_option(job->recipe, option, value);
 }
 
 void job_input(struct job *job, const char *option, struct job *from, const char *file)
 {
-    recipe_input(job->recipe, option, from->key, file ? file : from->stage->file);
+    recipe_input(&job->writing, option, from->key, file ? file : from->stage->file);
     job->inputs = grow(job->inputs, job->input_count, &job->input_capacity, sizeof *job->inputs);
     job->inputs[job->input_count++] = from;
 }
 
+struct recipe *job_options(struct job *job)
+{
+    recipe_options(&job->writing, job->model ? job->model->identity : NULL);
+    return &job->writing;
+}
+
 static void job_free(struct job *job)
 {
-    json_decref(job->recipe);
     json_decref(job->made_by);
+    free(job->recipe);
     free(job->name);
     free(job->inputs);
     free(job->takes);
@@ -70,7 +65,7 @@ static void link_take(struct plan_take *take, struct job *job)
 
 struct job *plan_add(struct plan *plan, struct plan_take *take, struct job *job)
 {
-    recipe_key(job->recipe, job->key);
+    job->recipe = recipe_end(&job->writing, job->stage->program, job->stage->version, job->key);
     struct job *known = find_job(plan, job->key);
     if (known) {
         job_free(job);
@@ -197,19 +192,23 @@ int plan_make(struct plan *plan, const struct project *project, const struct pla
 static void look_up(struct job *job, const struct store *store, bool force)
 {
     json_t *result = force && job->wanted ? NULL : store_result(store, job->key);
-    job->state = result ? JOB_STORED : JOB_WAITING;
+    if (!result)
+        return;
+    job->state = JOB_STORED;
     job->made_by = json_incref(json_object_get(result, "tool"));
-    if (result) {
-        json_decref(job->recipe);
-        job->recipe = NULL;
-    }
+    free(job->recipe);
+    job->recipe = NULL;
     json_decref(result);
 }
 
 void plan_look(struct plan *plan, const struct store *store, bool force)
 {
-    for (size_t i = 0; i < plan->job_count; i++)
-        look_up(plan->jobs[i], store, force);
+    bool empty = !folder_exists(store->folder);
+    for (size_t i = 0; i < plan->job_count; i++) {
+        plan->jobs[i]->state = JOB_WAITING;
+        if (!empty)
+            look_up(plan->jobs[i], store, force);
+    }
 }
 
 void plan_release(struct plan *plan)

@@ -13,10 +13,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/hash.h"
 #include "base/settings.h"
 #include "formats/model.h"
 #include "leitmotif/project.h"
+#include "leitmotif/recipe.h"
 #include "leitmotif/store.h"
 
 struct stage {
@@ -30,7 +30,7 @@ struct plan_model {
     char *request;
     struct model model;
     char *identity;
-    json_t *arguments;          /* options of the whole process by stage: {"sample-tokens": {"weights": "f32"}} */
+    json_t *arguments;          /* options of the whole process, as JSON text by program: {"sample-tokens": "{…}"} */
 };
 
 enum job_state {
@@ -48,7 +48,8 @@ struct job {
     char *name;                 /* within its take: "decode-audio", "verify main_theme.ogg" */
     const char *label;          /* for the progress bar: its first take's name */
     char key[HASH_HEX_SIZE];
-    json_t *recipe;             /* NULL once it is found stored */
+    struct recipe writing;      /* until it has its key */
+    char *recipe;               /* its text; NULL once it is found stored */
     struct job **inputs;
     size_t input_count, input_capacity;
     struct plan_take **takes;   /* that need it */
@@ -94,11 +95,11 @@ int plan_make(struct plan *plan, const struct project *project, const struct pla
 void plan_look(struct plan *plan, const struct store *store, bool force);
 void plan_release(struct plan *plan);
 
-/* For stages.c: a new job of one take; its options and inputs; then plan_add keys it and returns it, or the job with
- * the same key that the plan has already. */
+/* For stages.c: a new job of one take; job_input for each input; job_options, then its options by recipe_... into the
+ * recipe that it returns; then plan_add keys it and returns it, or the job with the same key that the plan has already. */
 struct job *job_new(const struct plan_take *take, const struct stage *stage);
-void job_option(struct job *job, const char *option, json_t *value);                         /* steals value */
 void job_input(struct job *job, const char *option, struct job *from, const char *file); /* file NULL: its stage's */
+struct recipe *job_options(struct job *job);
 struct job *plan_add(struct plan *plan, struct plan_take *take, struct job *job);
 
 /* Every job of it is stored or made. */

@@ -1,46 +1,162 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "leitmotif/recipe.h"
 
+#include <assert.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
+#include "base/memory.h"
 
-json_t *recipe_new(const char *tool, int version, const char *model)
+/* writing */
+
+static void append_quoted(struct text *text, const char *value)
 {
-    json_t *recipe = json_object();
-    json_object_set_new(recipe, "tool", json_string(tool));
-    json_object_set_new(recipe, "version", json_integer(version));
-    if (model)
-        json_object_set_new(recipe, "model", json_string(model));
-    json_object_set_new(recipe, "options", json_object());
-    json_object_set_new(recipe, "inputs", json_object());
-    json_object_set_new(recipe, "files", json_object());
-    return recipe;
+    text_append(text, "\"");
+    text_append(text, value);
+    text_append(text, "\"");
 }
 
-void recipe_option(json_t *recipe, const char *option, json_t *value)
+static void append_escaped(struct text *text, const char *value)
 {
-    json_object_set_new(json_object_get(recipe, "options"), option, value);
+    char *copy = copy_string(value);
+    for (char *at = copy; !utf8_valid(copy, strlen(copy)) && *at; at++)
+        if ((unsigned char)*at >= 0x80)
+            *at = '?'; /* JSON holds no other text; only a path can be such */
+    json_t *string = json_string(copy);
+    char *quoted = json_canonical(string);
+    text_append(text, quoted);
+    free(quoted);
+    json_decref(string);
+    free(copy);
 }
 
-void recipe_input(json_t *recipe, const char *option, const char *key, const char *name)
+/* Most strings have nothing to escape. */
+void append_json_string(struct text *text, const char *value)
 {
-    json_t *inputs = json_object_get(recipe, "inputs");
-    json_t *list = json_object_get(inputs, option);
-    if (!list) {
-        list = json_array();
-        json_object_set_new(inputs, option, list);
+    const unsigned char *at = (const unsigned char *)value;
+    while (*at >= 0x20 && *at < 0x80 && *at != '"' && *at != '\\')
+        at++;
+    if (*at)
+        append_escaped(text, value);
+    else
+        append_quoted(text, value);
+}
+
+static void append_integer(struct text *text, int64_t value)
+{
+    char digits[24], *at = digits + sizeof digits;
+    uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    do
+        *--at = (char)('0' + rest % 10);
+    while (rest /= 10);
+    if (value < 0)
+        *--at = '-';
+    text_append_bytes(text, at, (size_t)(digits + sizeof digits - at));
+}
+
+void append_json_number(struct text *text, double value)
+{
+    char digits[40];
+    if (value == floor(value) && fabs(value) < 1e15) {
+        append_integer(text, (int64_t)value);
+        text_append(text, ".0");
+        return;
     }
-    json_array_append_new(list, json_sprintf("%s/%s", key, name));
+    snprintf(digits, sizeof digits, "%.17g", value);
+    text_append(text, digits);
 }
 
-void recipe_key(const json_t *recipe, char key[HASH_HEX_SIZE])
+static void begin_member(struct recipe *recipe, const char *name)
 {
-    char *canonical = json_canonical(recipe);
-    hash_bytes(canonical, strlen(canonical), key);
-    free(canonical);
+    assert(!recipe->last || strcmp(recipe->last, name) < 0);
+    recipe->last = name;
+    text_append(&recipe->text, recipe->open ? ",\"" : "\"");
+    text_append(&recipe->text, name);
+    text_append(&recipe->text, "\":");
+    recipe->open = true;
 }
+
+static void begin_part(struct recipe *recipe)
+{
+    recipe->last = NULL;
+    recipe->open = false;
+}
+
+void recipe_begin(struct recipe *recipe, const char *arguments)
+{
+    *recipe = (struct recipe){0};
+    text_append(&recipe->text, "{\"arguments\":");
+    text_append(&recipe->text, arguments ? arguments : "{}");
+    text_append(&recipe->text, ",\"inputs\":{");
+}
+
+void recipe_input(struct recipe *recipe, const char *option, const char *key, const char *name)
+{
+    struct text *text = &recipe->text;
+    if (recipe->last && strcmp(recipe->last, option) == 0) {
+        text->data[text->length - 1] = ','; /* for its ']' */
+    } else {
+        begin_member(recipe, option);
+        text_append(text, "[");
+    }
+    text_append(text, "\"");
+    text_append(text, key);
+    text_append(text, "/");
+    text_append(text, name);
+    text_append(text, "\"]");
+}
+
+void recipe_options(struct recipe *recipe, const char *model)
+{
+    text_append(&recipe->text, "}");
+    if (model) {
+        text_append(&recipe->text, ",\"model\":");
+        append_json_string(&recipe->text, model);
+    }
+    text_append(&recipe->text, ",\"options\":{");
+    begin_part(recipe);
+}
+
+void recipe_number(struct recipe *recipe, const char *option, double value)
+{
+    begin_member(recipe, option);
+    append_json_number(&recipe->text, value);
+}
+
+void recipe_integer(struct recipe *recipe, const char *option, int64_t value)
+{
+    begin_member(recipe, option);
+    append_integer(&recipe->text, value);
+}
+
+void recipe_string(struct recipe *recipe, const char *option, const char *value)
+{
+    begin_member(recipe, option);
+    append_json_string(&recipe->text, value);
+}
+
+void recipe_json(struct recipe *recipe, const char *option, const char *value)
+{
+    begin_member(recipe, option);
+    text_append(&recipe->text, value);
+}
+
+char *recipe_end(struct recipe *recipe, const char *tool, int version, char key[HASH_HEX_SIZE])
+{
+    text_append(&recipe->text, "},\"tool\":");
+    append_json_string(&recipe->text, tool);
+    text_append(&recipe->text, ",\"version\":");
+    append_integer(&recipe->text, version);
+    text_append(&recipe->text, "}");
+    hash_bytes(recipe->text.data, recipe->text.length, key);
+    return text_take(&recipe->text);
+}
+
+/* comparing */
 
 static void append_value(struct text *lines, const json_t *value)
 {
@@ -64,9 +180,7 @@ static void append_value(struct text *lines, const json_t *value)
 
 static int compare_member(const char *name, const json_t *before, const json_t *now, struct text *lines)
 {
-    if (before && now && json_equal(before, now))
-        return 0;
-    if (!before && !now)
+    if ((!before && !now) || json_equal(before, now))
         return 0;
     text_appendf(lines, "  %s: ", name);
     append_value(lines, before);
@@ -83,19 +197,27 @@ static int compare_members(json_t *before, json_t *now, struct text *lines)
     json_t *value;
     json_object_foreach(now, name, value)
         count += compare_member(name, json_object_get(before, name), value, lines);
-    json_object_foreach(before, name, value) {
+    json_object_foreach(before, name, value)
         if (!json_object_get(now, name))
             count += compare_member(name, value, NULL, lines);
-    }
     return count;
 }
 
-int recipe_difference(const json_t *before, const json_t *now, struct text *lines)
+static json_t *parse(const char *text)
 {
-    static const char *const parts[] = {"options", "files"};
-    int count = compare_member("version", json_object_get(before, "version"), json_object_get(now, "version"), lines);
-    count += compare_member("model", json_object_get(before, "model"), json_object_get(now, "model"), lines);
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-        count += compare_members(json_object_get(before, parts[i]), json_object_get(now, parts[i]), lines);
+    return json_loads(text, 0, NULL);
+}
+
+int recipe_difference(const char *before, const char *now, struct text *lines)
+{
+    static const char *const values[] = {"version", "model"}, *const objects[] = {"arguments", "options"};
+    json_t *old = parse(before), *new = parse(now);
+    int count = 0;
+    for (size_t i = 0; i < COUNT_OF(values); i++)
+        count += compare_member(values[i], json_object_get(old, values[i]), json_object_get(new, values[i]), lines);
+    for (size_t i = 0; i < COUNT_OF(objects); i++)
+        count += compare_members(json_object_get(old, objects[i]), json_object_get(new, objects[i]), lines);
+    json_decref(old);
+    json_decref(new);
     return count;
 }

@@ -1,34 +1,49 @@
 /* SPDX-License-Identifier: Apache-2.0
- * recipe - every input that decides a result's content, as one JSON object, and the key it gives.
+ * recipe - every input that decides a result's content, as one line of canonical JSON, and the key it gives.
  *
- *     {"tool": "sample-tokens", "version": 1, "model": "51c0…", "options": {"duration": 10, …},
- *      "inputs": {"condition": ["9f03…/condition.safetensors"]}, "files": {}}
+ *     {"arguments": {"weights": "f32", …}, "inputs": {"condition": ["9f03…/condition.safetensors"]}, "model": "51c0…",
+ *      "options": {"duration": 10.0, …}, "tool": "sample-tokens", "version": 1}
  *
- * inputs are results of other jobs, by key; files are outside files, by content. Paths, programs' versions and devices
- * are no part of it. This module must not know any stage, nor where results are kept.
+ * arguments are options of the whole process, inputs results of other jobs by key, the model its identity. Paths,
+ * programs' versions and devices are no part of it. Written straight as text, for a plan of ten thousand tracks has
+ * seventy thousand of them: recipe_begin, inputs, recipe_options, options, recipe_end. Names of inputs and of options come
+ * in ascending order (assert), so that one content has one text. This module must not know any stage, nor the store.
  */
 #ifndef LEITMOTIF_RECIPE_H
 #define LEITMOTIF_RECIPE_H
 
-#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 #include "base/hash.h"
 #include "base/text.h"
 
-/* A recipe without options, inputs or files yet; model may be NULL. New reference. */
-json_t *recipe_new(const char *tool, int version, const char *model);
+struct recipe {
+    struct text text;
+    const char *last; /* name in the part that is being written; names must outlive the recipe */
+    bool open;        /* that part has a member */
+};
 
-/* The option's value in the recipe; steals value. */
-void recipe_option(json_t *recipe, const char *option, json_t *value);
+/* arguments: an object's canonical JSON, or NULL for none. */
+void recipe_begin(struct recipe *recipe, const char *arguments);
 
 /* The option is file `name` of the result stored as `key`. Given again for one option: in this order. */
-void recipe_input(json_t *recipe, const char *option, const char *key, const char *name);
+void recipe_input(struct recipe *recipe, const char *option, const char *key, const char *name);
 
-/* SHA-256 of the canonical JSON. */
-void recipe_key(const json_t *recipe, char key[HASH_HEX_SIZE]);
+void recipe_options(struct recipe *recipe, const char *model); /* no more inputs; model may be NULL */
+void recipe_number(struct recipe *recipe, const char *option, double value);
+void recipe_integer(struct recipe *recipe, const char *option, int64_t value);
+void recipe_string(struct recipe *recipe, const char *option, const char *value); /* what is no UTF-8 becomes '?' */
+void recipe_json(struct recipe *recipe, const char *option, const char *value);   /* canonical */
 
-/* Appends what differs but for inputs, each as a line "  prompt: \"a\" -> \"b\"" without tool names, and returns how many
- * lines. */
-int recipe_difference(const json_t *before, const json_t *now, struct text *lines);
+/* The text, yours to free(), and its SHA-256. Empties the recipe. */
+char *recipe_end(struct recipe *recipe, const char *tool, int version, char key[HASH_HEX_SIZE]);
+
+/* Parts of a JSON value for recipe_json; strings as above. */
+void append_json_string(struct text *text, const char *value);
+void append_json_number(struct text *text, double value); /* has a point or an exponent: a real number stays one */
+
+/* Appends what differs but for inputs, each as a line "  prompt: \"a\" -> \"b\"", and returns how many lines. */
+int recipe_difference(const char *before, const char *now, struct text *lines);
 
 #endif

@@ -37,10 +37,11 @@ static int64_t channels_of(const struct plan_take *take, const struct release *r
     return release->channels ? release->channels : take->model->model.language.channels;
 }
 
-static void option_number(struct job *job, const char *option, double value)
+/* NAN: not asked for. */
+static void option_number(struct recipe *recipe, const char *option, double value)
 {
     if (!isnan(value))
-        job_option(job, option, json_real(value));
+        recipe_number(recipe, option, value);
 }
 
 double stages_guidance(const struct plan_take *take)
@@ -51,20 +52,22 @@ double stages_guidance(const struct plan_take *take)
 static struct job *add_condition(struct plan *plan, struct plan_take *take)
 {
     struct job *job = job_new(take, &stages[ENCODE_TEXT]);
-    job_option(job, "prompt", json_string(take->take->prompt));
+    recipe_string(job_options(job), "prompt", take->take->prompt);
     return plan_add(plan, take, job);
 }
 
 static struct job *add_tokens(struct plan *plan, struct plan_take *take, struct job *condition)
 {
+    const struct take *settings = take->take;
     struct job *job = job_new(take, &stages[SAMPLE_TOKENS]);
     job_input(job, "condition", condition, NULL);
-    option_number(job, "duration", take->take->duration);
-    job_option(job, "seed", json_integer(take->take->seed));
-    option_number(job, "temperature", take->take->temperature);
-    job_option(job, "top-k", json_integer(take->take->top_k));
-    option_number(job, "top-p", take->take->top_p);
-    option_number(job, "guidance", stages_guidance(take));
+    struct recipe *recipe = job_options(job);
+    recipe_number(recipe, "duration", settings->duration);
+    recipe_number(recipe, "guidance", stages_guidance(take));
+    recipe_integer(recipe, "seed", settings->seed);
+    recipe_number(recipe, "temperature", settings->temperature);
+    recipe_integer(recipe, "top-k", settings->top_k);
+    recipe_number(recipe, "top-p", settings->top_p);
     return plan_add(plan, take, job);
 }
 
@@ -72,83 +75,107 @@ static struct job *add_audio(struct plan *plan, struct plan_take *take, struct j
 {
     struct job *job = job_new(take, &stages[DECODE_AUDIO]);
     job_input(job, "tokens", tokens, NULL);
+    job_options(job);
     return plan_add(plan, take, job);
 }
 
-static void add_tag(json_t *tags, char *tag)
+static void append_tag(struct text *tags, const char *name, const char *value)
 {
-    json_array_append_new(tags, json_string(tag));
-    free(tag);
+    struct text tag = {0};
+    text_append(&tag, name);
+    text_append(&tag, "=");
+    text_append(&tag, value);
+    text_append(tags, tags->length ? "," : "[");
+    append_json_string(tags, text_string(&tag));
+    text_release(&tag);
 }
 
-/* What every release file says of itself. */
-static json_t *tags_of(const struct plan *plan, const struct plan_take *take)
+/* What every release file says of itself, as the JSON of transcode's "tag". */
+static char *tags_of(const struct plan *plan, const struct plan_take *take)
 {
     const struct take *settings = take->take;
     const struct model *model = &take->model->model;
-    json_t *tags = json_array();
-    add_tag(tags, format_string("title=%s", settings->name));
-    add_tag(tags, format_string("album=%s", plan->project->title));
-    add_tag(tags, format_string("comment=AI generated with %s by Leitmotif", model->name));
-    add_tag(tags, format_string("model=%s", model->name));
-    add_tag(tags, format_string("prompt=%s", settings->prompt));
-    add_tag(tags, format_string("seed=%lld", (long long)settings->seed));
-    add_tag(tags, format_string("settings=duration %g, temperature %g, top_k %lld, top_p %g, guidance %g", settings->duration,
-                                settings->temperature, (long long)settings->top_k, settings->top_p, stages_guidance(take)));
-    add_tag(tags, format_string("license=model weights: %s", model->licence));
-    return tags;
+    struct text tags = {0}, value = {0};
+    append_tag(&tags, "title", settings->name);
+    append_tag(&tags, "album", plan->project->title);
+    text_appendf(&value, "AI generated with %s by Leitmotif", model->name);
+    append_tag(&tags, "comment", value.data);
+    append_tag(&tags, "model", model->name);
+    append_tag(&tags, "prompt", settings->prompt);
+    value.length = 0;
+    text_appendf(&value, "%lld", (long long)settings->seed);
+    append_tag(&tags, "seed", value.data);
+    value.length = 0;
+    text_appendf(&value, "duration %g, temperature %g, top_k %lld, top_p %g, guidance %g", settings->duration,
+                 settings->temperature, (long long)settings->top_k, settings->top_p, stages_guidance(take));
+    append_tag(&tags, "settings", value.data);
+    value.length = 0;
+    text_appendf(&value, "model weights: %s", model->licence);
+    append_tag(&tags, "license", value.data);
+    text_append(&tags, "]");
+    text_release(&value);
+    return text_take(&tags);
 }
 
-static json_t *output_of(const struct plan_take *take, const struct release *release, const char *file)
+static void append_output(struct text *outputs, const struct plan_take *take, const struct release *release, const char *file)
 {
-    json_t *output = json_object();
-    json_object_set_new(output, "file", json_string(file));
-    json_object_set_new(output, "rate", json_integer(rate_of(take, release)));
-    json_object_set_new(output, "channels", json_integer(channels_of(take, release)));
-    if (release->bits)
-        json_object_set_new(output, "bits", json_integer(release->bits));
-    if (!isnan(release->quality))
-        json_object_set_new(output, "quality", json_real(release->quality));
+    text_append(outputs, outputs->length ? ",{" : "[{");
     if (release->bit_rate)
-        json_object_set_new(output, "bitrate", json_integer(release->bit_rate));
-    return output;
+        text_appendf(outputs, "\"bitrate\":%lld,", (long long)release->bit_rate);
+    if (release->bits)
+        text_appendf(outputs, "\"bits\":%d,", release->bits);
+    text_appendf(outputs, "\"channels\":%lld,\"file\":", (long long)channels_of(take, release));
+    append_json_string(outputs, file);
+    if (!isnan(release->quality)) {
+        text_append(outputs, ",\"quality\":");
+        append_json_number(outputs, release->quality);
+    }
+    text_appendf(outputs, ",\"rate\":%lld}", (long long)rate_of(take, release));
 }
 
-static json_t *outputs_of(const struct plan *plan, const struct plan_take *take)
+/* The JSON of transcode's "outputs", files by name alone. */
+static char *outputs_of(const struct plan *plan, const struct plan_take *take)
 {
-    json_t *outputs = json_array();
+    struct text outputs = {0};
     for (size_t i = 0; i < plan->project->release_count; i++)
-        json_array_append_new(outputs, output_of(take, &plan->project->releases[i], take->files.items[i]));
-    return outputs;
+        append_output(&outputs, take, &plan->project->releases[i], take->files.items[i]);
+    text_append(&outputs, "]");
+    return text_take(&outputs);
 }
 
 static struct job *add_release(struct plan *plan, struct plan_take *take, struct job *audio)
 {
+    const struct project *project = plan->project;
+    char *outputs = outputs_of(plan, take), *tags = tags_of(plan, take);
     struct job *job = job_new(take, &stages[TRANSCODE]);
     job_input(job, "input", audio, NULL);
-    job_option(job, "outputs", outputs_of(plan, take));
-    job_option(job, "tag", tags_of(plan, take));
-    if (plan->project->loudness_on) {
-        option_number(job, "loudness", plan->project->loudness_target);
-        option_number(job, "true-peak", plan->project->true_peak);
-    }
+    struct recipe *recipe = job_options(job);
+    if (project->loudness_on)
+        recipe_number(recipe, "loudness", project->loudness_target);
+    recipe_json(recipe, "outputs", outputs);
+    recipe_json(recipe, "tag", tags);
+    if (project->loudness_on)
+        recipe_number(recipe, "true-peak", project->true_peak);
+    free(outputs);
+    free(tags);
     return plan_add(plan, take, job);
 }
 
-static void expect(struct job *job, const struct plan *plan, const struct plan_take *take, const struct release *release)
+static void expect(struct recipe *recipe, const struct plan *plan, const struct plan_take *take, const struct release *release)
 {
     const struct project *project = plan->project;
-    option_number(job, "expect-duration", take->take->duration);
-    option_number(job, "duration-tolerance", project->verify.duration_tolerance);
-    job_option(job, "expect-rate", json_integer(rate_of(take, release)));
-    job_option(job, "expect-channels", json_integer(channels_of(take, release)));
-    job_option(job, "expect-codec", json_string(release->format));
-    option_number(job, "max-silence", project->verify.max_silence);
-    if (project->loudness_on) {
-        option_number(job, "expect-loudness", project->loudness_target);
-        option_number(job, "loudness-tolerance", project->verify.loudness_tolerance);
-        option_number(job, "max-true-peak", project->true_peak);
-    }
+    option_number(recipe, "duration-tolerance", project->verify.duration_tolerance);
+    recipe_integer(recipe, "expect-channels", channels_of(take, release));
+    recipe_string(recipe, "expect-codec", release->format);
+    recipe_number(recipe, "expect-duration", take->take->duration);
+    if (project->loudness_on)
+        recipe_number(recipe, "expect-loudness", project->loudness_target);
+    recipe_integer(recipe, "expect-rate", rate_of(take, release));
+    if (project->loudness_on)
+        option_number(recipe, "loudness-tolerance", project->verify.loudness_tolerance);
+    option_number(recipe, "max-silence", project->verify.max_silence);
+    if (project->loudness_on)
+        recipe_number(recipe, "max-true-peak", project->true_peak);
 }
 
 /* A verdict on file `name` of a result; named "verify FILE". */
@@ -161,11 +188,18 @@ static struct job *new_verdict(const struct plan_take *take, struct job *from, c
     return job;
 }
 
+static void add_tokens_verdict(struct plan *plan, struct plan_take *take, struct job *tokens)
+{
+    struct job *job = new_verdict(take, tokens, tokens->stage->file);
+    job_options(job);
+    plan_add(plan, take, job);
+}
+
 static void add_verdicts(struct plan *plan, struct plan_take *take)
 {
     for (size_t i = 0; i < plan->project->release_count; i++) {
         struct job *job = new_verdict(take, take->release, take->files.items[i]);
-        expect(job, plan, take, &plan->project->releases[i]);
+        expect(job_options(job), plan, take, &plan->project->releases[i]);
         plan_add(plan, take, job);
     }
 }
@@ -185,7 +219,7 @@ void stages_plan_take(struct plan *plan, struct plan_take *take)
     struct job *tokens = add_tokens(plan, take, condition);
     struct job *audio = add_audio(plan, take, tokens);
     take->release = add_release(plan, take, audio);
-    plan_add(plan, take, new_verdict(take, tokens, tokens->stage->file));
+    add_tokens_verdict(plan, take, tokens);
     add_verdicts(plan, take);
 }
 
@@ -194,5 +228,8 @@ json_t *stages_arguments(const struct plan_options *options)
 {
     bool automatic = !options->device || strcmp(options->device, "auto") == 0;
     bool cuda = automatic ? access("/dev/nvidiactl", F_OK) == 0 : has_prefix(options->device, "cuda");
-    return json_pack("{s:{s:s,s:s,s:s}}", "sample-tokens", "engine", "torch", "weights", cuda ? "f16" : "f32", "cache", "f16");
+    char *text = format_string("{\"cache\":\"f16\",\"engine\":\"torch\",\"weights\":\"%s\"}", cuda ? "f16" : "f32");
+    json_t *arguments = json_pack("{s:s}", stages[SAMPLE_TOKENS].program, text);
+    free(text);
+    return arguments;
 }

@@ -15,8 +15,8 @@ void stages_plan_take(struct plan *plan, struct plan_take *take);
 /* The take's own, else its model's. */
 double stages_guidance(const struct plan_take *take);
 
-/* The options of the whole process, resolved from auto: {"sample-tokens": {"engine": …, "weights": …, "cache": …}}. They
- * are part of the recipe and given to the program. New reference. */
+/* The options of the whole process, resolved from auto: {"sample-tokens": "{\"cache\": …}"}. They are part of
+ * the recipe and given to the program. New reference. */
 json_t *stages_arguments(const struct plan_options *options);
 
 #endif

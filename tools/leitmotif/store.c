@@ -137,9 +137,17 @@ json_t *store_result(const struct store *store, const char *key)
     return result;
 }
 
-json_t *store_recipe(const struct store *store, const char *key)
+char *store_recipe(const struct store *store, const char *key)
 {
-    return read_object(store_path(store, key, "recipe.json"));
+    struct text content = {0};
+    char *path = store_path(store, key, "recipe.json");
+    bool there = file_exists(path) && file_read(path, LARGEST_JSON, &content) == 0;
+    failure_clear();
+    free(path);
+    if (there)
+        return text_take(&content);
+    text_release(&content);
+    return NULL;
 }
 
 char *store_begin(const struct store *store, const char *key)
@@ -172,12 +180,19 @@ static json_t *list_files(const char *folder)
     return files;
 }
 
+static int write_text(const char *folder, const char *name, const char *text)
+{
+    char *path = path_join(folder, name);
+    int result = file_write(path, text, strlen(text));
+    free(path);
+    return result;
+}
+
 static int write_object(const char *folder, const char *name, const json_t *value)
 {
-    char *path = path_join(folder, name), *text = json_canonical(value);
-    int result = file_write(path, text, strlen(text));
+    char *text = json_canonical(value);
+    int result = write_text(folder, name, text);
     free(text);
-    free(path);
     return result;
 }
 
@@ -194,14 +209,14 @@ static int put_in_place(const char *temporary, const char *entry)
     return result;
 }
 
-int store_commit(const struct store *store, const char *key, const char *temporary, const json_t *recipe, const json_t *made_by)
+int store_commit(const struct store *store, const char *key, const char *temporary, const char *recipe, const json_t *made_by)
 {
     json_t *result = json_object();
     char *entry = entry_path(store, key);
     json_object_set_new(result, "files", list_files(temporary));
     if (made_by)
         json_object_set_new(result, "tool", json_incref((json_t *)(uintptr_t)made_by));
-    int status = write_object(temporary, "recipe.json", recipe) || write_object(temporary, "result.json", result) ||
+    int status = write_text(temporary, "recipe.json", recipe) || write_object(temporary, "result.json", result) ||
                          put_in_place(temporary, entry)
                      ? -1
                      : 0;

@@ -25,15 +25,15 @@ void store_release(struct store *store);                     /* removes this run
 
 /* The stored result's result.json, checked as above; new reference. NULL, without a failure, when it is missing. */
 json_t *store_result(const struct store *store, const char *key);
-json_t *store_recipe(const struct store *store, const char *key); /* or NULL, without a failure */
+char *store_recipe(const struct store *store, const char *key); /* its text, yours; NULL, without a failure, when missing */
 
 char *store_path(const struct store *store, const char *key, const char *name); /* yours */
 
 /* An empty folder to make the result of `key` in; yours to free(). NULL on failure. */
 char *store_begin(const struct store *store, const char *key);
 /* Puts the folder of store_begin in its place with its recipe.json and result.json: {"files": {name: bytes}, "tool":
- * made_by}. Borrows the JSON. An entry that was there is replaced. */
-int store_commit(const struct store *store, const char *key, const char *temporary, const json_t *recipe, const json_t *made_by);
+ * made_by}. Borrows both. An entry that was there is replaced. */
+int store_commit(const struct store *store, const char *key, const char *temporary, const char *recipe, const json_t *made_by);
 void store_abandon(const char *temporary);
 
 json_t *store_render(const struct store *store, const char *title); /* new reference; NULL without one, no failure */
