@@ -367,6 +367,26 @@ static void an_incomplete_model_is_passed_over_then_named(void **state)
     free(blob);
 }
 
+static void a_folder_needs_no_slash_but_short_names_win(void **state)
+{
+    struct model model;
+    (void)state;
+    char *here = getcwd(NULL, 0);
+    free(model_folder("mine", base_config, NULL));
+    free(model_folder("stereo-melody-large", base_config, NULL));
+    assert_int_equal(chdir(scratch), 0);
+    assert_int_equal(model_open(&model, "mine"), 0);
+    assert_string_equal(model.name, "mine");
+    model_release(&model);
+    assert_int_equal(model_open(&model, "./stereo-melody-large"), 0);
+    assert_string_equal(model.licence, "unknown");
+    model_release(&model);
+    assert_null(model_find("stereo-melody-large"));
+    assert_refused("stereo-melody-large", "fetch-model");
+    assert_int_equal(chdir(here), 0);
+    free(here);
+}
+
 static void a_missing_model_says_where_and_how(void **state)
 {
     static const struct {
@@ -519,6 +539,7 @@ int main(void)
         cmocka_unit_test(caches_are_searched_in_order),
         cmocka_unit_test(what_was_found_has_a_name_and_a_licence),
         cmocka_unit_test(an_incomplete_model_is_passed_over_then_named),
+        cmocka_unit_test(a_folder_needs_no_slash_but_short_names_win),
         cmocka_unit_test(a_missing_model_says_where_and_how),
         cmocka_unit_test(the_demo_model_opens),
         cmocka_unit_test(identity_is_of_the_content),

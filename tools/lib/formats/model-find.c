@@ -80,13 +80,18 @@ static char *id_of_snapshot(const char *folder)
     return id;
 }
 
+bool model_is_folder(const char *request)
+{
+    return !is_known(request) && request[0] && folder_exists(request);
+}
+
 /* By the request alone. */
 static char *id_of_name(const char *request)
 {
     for (size_t i = 0; i < COUNT_OF(known); i++)
         if (strcmp(known[i].name, request) == 0)
             return copy_string(known[i].id);
-    return is_hub_id(request) && !folder_exists(request) ? copy_string(request) : NULL;
+    return is_hub_id(request) && !model_is_folder(request) ? copy_string(request) : NULL;
 }
 
 char *model_hub_id(const char *request, const char *folder)
@@ -231,8 +236,8 @@ static int explain_missing(const char *request, const struct search *search)
         return fail("model 'demo' is not in %s; it comes with the project's files", places);
     if (search->id)
         return fail("model '%s' is not in %s; fetch it with: fetch-model %s", request, places, request);
-    return fail("model '%s' is not known%s and not in %s; give a folder as './NAME', a short name such as 'small', or a hub "
-                "id and fetch it with: fetch-model NAME", request, suggestion(request), places);
+    return fail("model '%s' is not known%s and not in %s; give a folder, a short name such as 'small', or a hub id "
+                "and fetch it with: fetch-model NAME", request, suggestion(request), places);
 }
 
 static char *find_by_name(const char *request)
@@ -250,22 +255,21 @@ static char *find_by_name(const char *request)
 
 static char *find_folder(const char *request)
 {
-    if (!folder_exists(request))
-        fail("model folder '%s' does not exist", request);
-    else if (is_model(request))
+    if (is_model(request))
         return copy_string(request);
-    else
-        explain_incomplete(request);
+    explain_incomplete(request);
     return NULL;
 }
 
 char *model_find(const char *request)
 {
-    bool given = strcmp(request, ".") == 0 || strcmp(request, "..") == 0;
-    if (given || (strchr(request, '/') && (folder_exists(request) || !is_hub_id(request))))
+    if (model_is_folder(request))
         return find_folder(request);
-    if (is_known(request) || is_hub_id(request) || is_plain_name(request, strlen(request)))
+    if (is_hub_id(request) || is_plain_name(request, strlen(request)))
         return find_by_name(request);
-    fail("'%s' is no model; give a folder, a short name such as 'small', or a hub id", request);
+    if (strchr(request, '/'))
+        fail("model folder '%s' does not exist", request);
+    else
+        fail("'%s' is no model; give a folder, a short name such as 'small', or a hub id", request);
     return NULL;
 }

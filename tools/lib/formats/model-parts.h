@@ -8,6 +8,9 @@
 
 #include "formats/model.h"
 
+/* Is the request a folder that exists? Short names are never taken for one: './small' is. */
+bool model_is_folder(const char *request);
+
 /* The hub id of a short name, or of a folder below "models--OWNER--NAME/snapshots/"; the request itself when it is an
  * id already. Yours; NULL when there is none (a folder of one's own, demo). */
 char *model_hub_id(const char *request, const char *folder);

@@ -2,10 +2,10 @@
 #include "formats/model.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-#include "base/file.h"
 #include "base/memory.h"
+#include "base/path.h"
+#include "base/text.h"
 #include "formats/model-parts.h"
 
 /* The licence of the weights, told by where they come from: the files do not say. */
@@ -19,8 +19,7 @@ static const char *licence_of(const char *id, const char *folder)
 /* The request, but for a folder: the id it was fetched under, else its own name. */
 static char *shown_name(const char *request, const char *id, const char *folder)
 {
-    bool is_folder = strchr(request, '/') ? folder_exists(request) : strcmp(request, ".") == 0 || strcmp(request, "..") == 0;
-    if (!is_folder)
+    if (!model_is_folder(request))
         return copy_string(request);
     if (id)
         return copy_string(id);
