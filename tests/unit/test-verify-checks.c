@@ -455,10 +455,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CHECK_TEST(good_audio_has_no_findings), CHECK_TEST(duration), CHECK_TEST(header), CHECK_TEST(silence_in_the_middle),
         CHECK_TEST(collapse_to_silence), CHECK_TEST(silence_throughout), CHECK_TEST(clipping), CHECK_TEST(dc),
-        CHECK_TEST(stuck_sample), CHECK_TEST(finite_samples), CHECK_TEST(loudness), CHECK_TEST(true_peak), CHECK_TEST(what_is_no_audio),
-        CHECK_TEST(what_cannot_be_opened), CHECK_TEST(good_tokens), CHECK_TEST(duration_of_tokens),
+        CHECK_TEST(stuck_sample), CHECK_TEST(finite_samples), CHECK_TEST(loudness), CHECK_TEST(true_peak),
+        CHECK_TEST(what_is_no_audio), CHECK_TEST(what_cannot_be_opened), CHECK_TEST(good_tokens), CHECK_TEST(duration_of_tokens),
         CHECK_TEST(codes_outside_the_vocabulary), CHECK_TEST(stuck_tokens), CHECK_TEST(repeating_tokens), CHECK_TEST(short_tokens),
-        CHECK_TEST(few_different_frames), CHECK_TEST(what_means_nothing_to_tokens), CHECK_TEST(damaged_tokens), CHECK_TEST(condition),
+        CHECK_TEST(few_different_frames), CHECK_TEST(what_means_nothing_to_tokens), CHECK_TEST(damaged_tokens),
+        CHECK_TEST(condition),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -71,14 +71,16 @@ static bool states_bit_rate(const struct audio_info *info)
 static void check_bit_rate(const struct expectations *expectations, const struct audio_info *info, struct findings *findings)
 {
     double value = (double)info->bit_rate, expected = (double)expectations->bit_rate;
+    bool near = fabs(value - expected) <= STATED_BIT_RATE_TOLERANCE * expected;
+    bool alike = value >= expected / MEASURED_BIT_RATE_FACTOR && value <= expected * MEASURED_BIT_RATE_FACTOR;
     if (expected == 0)
         finding_number(findings, CHECK_BITRATE, VERDICT_SKIPPED, value, NAN, "bit rate is %.0f", value);
     else if (states_bit_rate(info))
-        finding_number(findings, CHECK_BITRATE, verdict_if(true, fabs(value - expected) <= STATED_BIT_RATE_TOLERANCE * expected), value,
-                       expected, "bit rate is %.0f, expected %.0f within %g %%", value, expected, 100 * STATED_BIT_RATE_TOLERANCE);
+        finding_number(findings, CHECK_BITRATE, verdict_if(true, near), value, expected,
+                       "bit rate is %.0f, expected %.0f within %g %%", value, expected, 100 * STATED_BIT_RATE_TOLERANCE);
     else
-        finding_number(findings, CHECK_BITRATE, verdict_if(true, value >= expected / MEASURED_BIT_RATE_FACTOR && value <= expected * MEASURED_BIT_RATE_FACTOR),
-                       value, expected, "bit rate is %.0f on average, expected %.0f, half or twice that at most", value, expected);
+        finding_number(findings, CHECK_BITRATE, verdict_if(true, alike), value, expected,
+                       "bit rate is %.0f on average, expected %.0f, half or twice that at most", value, expected);
 }
 
 static void check_header(const struct expectations *expectations, const struct audio_info *info, struct findings *findings)
@@ -94,8 +96,8 @@ static void check_header(const struct expectations *expectations, const struct a
 static void check_finite(const struct signal *signal, struct findings *findings)
 {
     if (signal->not_finite)
-        finding_number(findings, CHECK_FINITE, VERDICT_FAILED, (double)signal->not_finite, 0, "samples that are not finite numbers: %" PRId64,
-                       signal->not_finite);
+        finding_number(findings, CHECK_FINITE, VERDICT_FAILED, (double)signal->not_finite, 0,
+                       "samples that are not finite numbers: %" PRId64, signal->not_finite);
     else
         finding_number(findings, CHECK_FINITE, VERDICT_OK, 0, 0, "every sample is a finite number");
 }
@@ -115,7 +117,8 @@ static void check_silence(const struct expectations *expectations, const struct 
         return;
     }
     finding_number(findings, CHECK_SILENCE, verdict_if(true, longest <= limit), longest, limit,
-                   "%.3g s of silence from %.3g s, at most %g s allowed", longest, seconds_of(signal, signal->silence.start), limit);
+                   "%.3g s of silence from %.3g s, at most %g s allowed", longest, seconds_of(signal, signal->silence.start),
+                   limit);
     finding_number(findings, CHECK_COLLAPSE, verdict_if(true, tail <= limit), tail, limit,
                    tail <= limit ? "%.3g s of silence at the end, at most %g s allowed"
                                  : "collapses to silence: the last %.3g s are silent, at most %g s allowed", tail, limit);
@@ -124,8 +127,9 @@ static void check_silence(const struct expectations *expectations, const struct 
 static void check_clipping(const struct signal *signal, struct findings *findings)
 {
     if (signal->clipped)
-        finding_number(findings, CHECK_CLIPPING, VERDICT_FAILED, (double)signal->clipped, 0, "clipped: %" PRId64 " samples at full scale, first at %.4g s",
-                       signal->clipped, seconds_of(signal, signal->clipped_first));
+        finding_number(findings, CHECK_CLIPPING, VERDICT_FAILED, (double)signal->clipped, 0,
+                       "clipped: %" PRId64 " samples at full scale, first at %.4g s", signal->clipped,
+                       seconds_of(signal, signal->clipped_first));
     else
         finding_number(findings, CHECK_CLIPPING, VERDICT_OK, 0, 0, "no three samples in a row at full scale");
 }
@@ -141,8 +145,8 @@ static void check_stuck(const struct signal *signal, struct findings *findings)
 {
     double held = seconds_of(signal, signal->stuck.frames);
     if (held >= STUCK_LIMIT_S)
-        finding_number(findings, CHECK_STUCK, VERDICT_FAILED, held, STUCK_LIMIT_S, "stuck: one value is held for %.3g s from %.3g s on",
-                       held, seconds_of(signal, signal->stuck.start));
+        finding_number(findings, CHECK_STUCK, VERDICT_FAILED, held, STUCK_LIMIT_S,
+                       "stuck: one value is held for %.3g s from %.3g s on", held, seconds_of(signal, signal->stuck.start));
     else
         finding_number(findings, CHECK_STUCK, VERDICT_OK, held, STUCK_LIMIT_S, "no value is held for %g s", STUCK_LIMIT_S);
 }
@@ -150,14 +154,16 @@ static void check_stuck(const struct signal *signal, struct findings *findings)
 static void check_loudness(const struct expectations *expectations, const struct scan *scan, struct findings *findings)
 {
     double value = scan->loudness.integrated_lufs, expected = expectations->loudness;
+    double tolerance = loudness_tolerance(expectations);
     bool asked = !isnan(expected), measurable = seconds_of(&scan->signal, scan->signal.frames) >= LOUDNESS_NEEDS_S;
     if (!scan->meter)
         finding_number(findings, CHECK_LOUDNESS, verdict_if(asked, false), NAN, expected, "%s", scan->unmeasured);
     else if (!measurable)
-        finding_number(findings, CHECK_LOUDNESS, VERDICT_SKIPPED, NAN, expected, "too short for a loudness: it takes %g s", LOUDNESS_NEEDS_S);
+        finding_number(findings, CHECK_LOUDNESS, VERDICT_SKIPPED, NAN, expected, "too short for a loudness: it takes %g s",
+                       LOUDNESS_NEEDS_S);
     else if (asked)
-        finding_number(findings, CHECK_LOUDNESS, verdict_if(true, fabs(value - expected) <= loudness_tolerance(expectations)), value,
-                       expected, "loudness is %.1f LUFS, expected %g within %g", value, expected, loudness_tolerance(expectations));
+        finding_number(findings, CHECK_LOUDNESS, verdict_if(true, fabs(value - expected) <= tolerance), value, expected,
+                       "loudness is %.1f LUFS, expected %g within %g", value, expected, tolerance);
     else
         finding_number(findings, CHECK_LOUDNESS, VERDICT_SKIPPED, value, NAN, "loudness is %.1f LUFS", value);
 }
@@ -213,7 +219,8 @@ static int scan_samples(struct scan *scan)
             silence_not_finite(block, got * scan->info->channels);
             loudness_add(scan->meter, block, got);
         }
-        progress_step("verify", scan->signal.frames, scan->info->frames > scan->signal.frames ? scan->info->frames : scan->signal.frames);
+        int64_t total = scan->info->frames; /* may be unknown */
+        progress_step("verify", scan->signal.frames, total > scan->signal.frames ? total : scan->signal.frames);
     }
     free(block);
     signal_end(&scan->signal);

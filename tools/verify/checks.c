@@ -76,7 +76,8 @@ static int check_stage(const struct expectations *expectations, struct findings 
         if (strcmp(STAGES[i].format, format) == 0)
             stage = &STAGES[i];
     if (!stage)
-        finding_word(findings, CHECK_DECODE, VERDICT_FAILED, format, NULL, "no file of a stage: its format is '%s'", format ? format : "");
+        finding_word(findings, CHECK_DECODE, VERDICT_FAILED, format, NULL, "no file of a stage: its format is '%s'",
+                     format ? format : "");
     safetensors_close(file);
     if (!stage)
         return 0;

@@ -60,7 +60,8 @@ static void add(struct findings *findings, enum check check, enum verdict verdic
     json_array_append_new(findings->list,
                           json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "check", ABOUT[check].name, "blames",
                                     ABOUT[check].blames, "status", STATUS[verdict], "value", value, "expected", expected,
-                                    "unit", word_or_null(ABOUT[check].unit), "message", text ? text : json_string(ABOUT[check].name)));
+                                    "unit", word_or_null(ABOUT[check].unit), "message",
+                                    text ? text : json_string(ABOUT[check].name)));
 }
 
 void finding_number(struct findings *findings, enum check check, enum verdict verdict, double value, double expected,

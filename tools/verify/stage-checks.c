@@ -41,7 +41,8 @@ static void check_range(const struct tokens *tokens, struct findings *findings)
             largest = tokens->codes[i];
     if (!tokens->recipe || json_member_integer(tokens->recipe, "vocabulary", 0, &vocabulary) || vocabulary <= 0) {
         failure_clear();
-        finding_number(findings, CHECK_RANGE, VERDICT_SKIPPED, largest, NAN, "the largest code is %" PRId32 "; the recipe names no vocabulary", largest);
+        finding_number(findings, CHECK_RANGE, VERDICT_SKIPPED, largest, NAN,
+                       "the largest code is %" PRId32 "; the recipe names no vocabulary", largest);
         return;
     }
     finding_number(findings, CHECK_RANGE, verdict_if(true, largest < vocabulary), largest, (double)vocabulary - 1,
@@ -72,10 +73,11 @@ static void check_repetition(const struct heard *heard, struct findings *finding
     int64_t limit = loop_limit(heard);
     double limit_s = seconds_of(heard, limit), stuck_s = seconds_of(heard, stuck.frames), loop_s = seconds_of(heard, loop.frames);
     finding_number(findings, CHECK_STUCK, verdict_if(true, stuck.frames < limit), stuck_s, limit_s,
-                   "stuck on one frame for %.3g s from %.3g s on, less than %.3g s allowed", stuck_s, seconds_of(heard, stuck.start), limit_s);
+                   "stuck on one frame for %.3g s from %.3g s on, less than %.3g s allowed", stuck_s, seconds_of(heard, stuck.start),
+                   limit_s);
     finding_number(findings, CHECK_REPETITION, verdict_if(true, loop.frames < limit), loop_s, limit_s,
-                   "the same %" PRId64 " frames over and over for %.3g s from %.3g s on, less than %.3g s allowed", loop.period, loop_s,
-                   seconds_of(heard, loop.start), limit_s);
+                   "the same %" PRId64 " frames over and over for %.3g s from %.3g s on, less than %.3g s allowed", loop.period,
+                   loop_s, seconds_of(heard, loop.start), limit_s);
 }
 
 static void check_variety(const struct heard *heard, struct findings *findings)
@@ -89,8 +91,8 @@ static void check_variety(const struct heard *heard, struct findings *findings)
     }
     int fewest = fewest_distinct(&heard->codes, window, &start);
     finding_number(findings, CHECK_VARIETY, verdict_if(true, fewest >= MOST_DISTINCT), fewest, MOST_DISTINCT,
-                   "%s%d different frames in the %.3g s from %.3g s on, at least %d needed", fewest < MOST_DISTINCT ? "only " : "", fewest,
-                   seconds_of(heard, window), seconds_of(heard, start), MOST_DISTINCT);
+                   "%s%d different frames in the %.3g s from %.3g s on, at least %d needed", fewest < MOST_DISTINCT ? "only " : "",
+                   fewest, seconds_of(heard, window), seconds_of(heard, start), MOST_DISTINCT);
 }
 
 static double frame_rate_of(const struct tokens *tokens)
