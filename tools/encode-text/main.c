@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * encode-text - a prompt to a condition: SentencePiece, then T5, one prompt per pass.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/failure.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/progress.h"
+#include "base/tool.h"
+#include "base/version.h"
+#include "encode-text/t5.h"
+#include "encode-text/tokenizer.h"
+#include "formats/stage.h"
+
+enum { MAX_PROMPT_FILE = 1 << 20 };
+
+struct process {
+    char *model, *device;
+    int64_t memory; /* bytes; 0: what this machine has */
+};
+
+struct job {
+    char *prompt, *prompt_file, *output;
+};
+
+/* What all jobs share. t5 and checkpoint stay empty when no job has a prompt to encode. */
+struct encoder {
+    int64_t memory;
+    struct model model;
+    char *identity;
+    struct tokenizer *tokenizer;
+    struct checkpoint *checkpoint;
+    struct t5 t5;
+    bool on_cpu;
+};
+
+static const struct setting SETTINGS[] = {
+    {.name = "prompt", .type = SETTING_STRING, .offset = offsetof(struct job, prompt), .argument = "TEXT",
+     .help = "what to make; \"\" is the unconditional request"},
+    {.name = "prompt-file", .type = SETTING_STRING, .offset = offsetof(struct job, prompt_file), .argument = "FILE",
+     .help = "the same from a file in UTF-8, without its last line end (- for stdin)"},
+    {.name = "output", .type = SETTING_STRING, .offset = offsetof(struct job, output), .argument = "FILE", .help = "the condition to write"},
+    {.name = "model", .type = SETTING_STRING, .scope = SCOPE_PROCESS, .offset = offsetof(struct process, model), .argument = "MODEL",
+     .help = "a folder, a short name (small, medium, demo, ...) or a hub id"},
+    {.name = "device", .type = SETTING_STRING, .scope = SCOPE_PROCESS, .offset = offsetof(struct process, device),
+     .argument = "auto|cpu|cuda[:N]", .help = "where to compute (default: auto)"},
+    {.name = "memory", .type = SETTING_SIZE, .scope = SCOPE_PROCESS, .offset = offsetof(struct process, memory), .argument = "SIZE",
+     .help = "most to allocate for weights and work, such as 512M"},
+    {0},
+};
+
+static int check(const void *process, void *job)
+{
+    const struct process *settings = process;
+    const struct job *work = job;
+    if (!settings->model)
+        return misuse("--model is missing: the model whose text encoder is to read the prompt");
+    if (!work->prompt && !work->prompt_file)
+        return misuse("--prompt is missing: say what to make, or give --prompt-file");
+    if (work->prompt && work->prompt_file)
+        return misuse("--prompt and --prompt-file exclude each other: give one");
+    if (!work->output)
+        return misuse("--output is missing: the condition to write");
+    return 0;
+}
+
+static int outputs(const void *job, void (*each)(void *context, const char *path), void *context)
+{
+    each(context, ((const struct job *)job)->output);
+    return 0;
+}
+
+/* memory */
+
+static double megabytes(int64_t bytes) { return (double)bytes / (1 << 20); }
+
+static int64_t physical_memory(void) { return (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE); }
+
+/* Does a prompt of so many tokens keep to --memory, or else to what this machine has? A GPU speaks for itself. */
+static int check_memory(const struct encoder *encoder, int64_t tokens)
+{
+    const int64_t needed = t5_weight_bytes(&encoder->model.text) + t5_work_bytes(&encoder->model.text, tokens);
+    if (encoder->memory && needed > encoder->memory)
+        return fail("a prompt of %lld tokens needs %.1f MB for T5's weights and work; %.1f MB allowed; give --memory %lldM or more",
+                    (long long)tokens, megabytes(needed), megabytes(encoder->memory), (long long)(needed >> 20) + 1);
+    if (encoder->on_cpu && needed > physical_memory())
+        return fail("a prompt of %lld tokens needs %.1f MB for T5's weights and work; this machine has %.1f MB; shorten the prompt",
+                    (long long)tokens, megabytes(needed), megabytes(physical_memory()));
+    return 0;
+}
+
+/* prompts */
+
+static int read_prompt_file(const char *path, struct text *prompt)
+{
+    if (file_read(path, MAX_PROMPT_FILE, prompt))
+        return -1;
+    const char *string = text_string(prompt);
+    if (strlen(string) != prompt->length)
+        return misuse("prompt file '%s' holds a NUL byte: a prompt is text in UTF-8", path);
+    if (!utf8_valid(string, prompt->length))
+        return misuse("prompt file '%s' is not valid UTF-8: save it as UTF-8", path);
+    if (has_suffix(string, "\n"))
+        prompt->length -= has_suffix(string, "\r\n") ? 2 : 1;
+    if (prompt->data)
+        prompt->data[prompt->length] = 0;
+    return 0;
+}
+
+static int read_prompt(const struct job *job, struct text *prompt)
+{
+    if (job->prompt_file)
+        return read_prompt_file(job->prompt_file, prompt);
+    text_append(prompt, job->prompt);
+    return 0;
+}
+
+/* encoding */
+
+static int encode_prompt(const struct encoder *encoder, const struct text *prompt, struct condition *condition)
+{
+    condition->width = encoder->model.text.width;
+    condition->recipe = json_pack("{s:s, s:i, s:s, s:s}", "tool", "encode-text", "version", ENCODE_TEXT_RESULT, "model", encoder->identity,
+                                  "prompt", text_string(prompt));
+    if (!prompt->length) /* the unconditional request: no tokens at all */
+        return 0;
+    if (tokenizer_encode(encoder->tokenizer, prompt->data, prompt->length, &condition->ids, &condition->tokens) ||
+        check_memory(encoder, condition->tokens))
+        return -1;
+    condition->hidden = allocate((size_t)(condition->tokens * condition->width), sizeof *condition->hidden);
+    return t5_encode(&encoder->t5, condition->ids, condition->tokens, condition->hidden);
+}
+
+/* NULL after a failure. */
+static json_t *encode_job(const struct encoder *encoder, const struct job *job)
+{
+    struct text prompt = {0};
+    struct condition condition = {0};
+    json_t *result = NULL;
+    if (read_prompt(job, &prompt) == 0 && encode_prompt(encoder, &prompt, &condition) == 0 &&
+        condition_write(&condition, "encode-text", job->output) == 0)
+        result = json_pack("{s:I}", "tokens", (json_int_t)condition.tokens);
+    condition_release(&condition);
+    text_release(&prompt);
+    return result;
+}
+
+static void encode_all(struct tool_run *run, const struct encoder *encoder)
+{
+    for (size_t i = 0; i < run->count; i++) {
+        progress_step("encode", (int64_t)i, (int64_t)run->count);
+        if (tool_job_begin(run, i))
+            tool_job_end(run, i, encode_job(encoder, tool_job(run, i)));
+    }
+}
+
+/* opening */
+
+static int open_tokenizer(struct encoder *encoder)
+{
+    char *path = path_join(encoder->model.folder, "spiece.model");
+    encoder->tokenizer = tokenizer_open(path);
+    free(path);
+    return encoder->tokenizer ? 0 : -1;
+}
+
+static int open_t5(struct encoder *encoder, const char *request, int threads)
+{
+    struct device device;
+    if (libtorch_open(threads) || device_resolve(request ? request : "auto", &device))
+        return -1;
+    encoder->on_cpu = device.kind == DEVICE_CPU;
+    if (check_memory(encoder, 1))
+        return -1;
+    encoder->checkpoint = checkpoint_open(encoder->model.folder);
+    return encoder->checkpoint ? t5_open(&encoder->t5, &encoder->model.text, encoder->checkpoint, device) : -1;
+}
+
+/* Does any job have something to encode? Whether a file is empty is not known yet. */
+static bool has_text(struct tool_run *run)
+{
+    for (size_t i = 0; i < run->count; i++) {
+        const struct job *job = tool_job(run, i);
+        if (job->prompt_file || *job->prompt)
+            return true;
+    }
+    return false;
+}
+
+static int open_encoder(struct encoder *encoder, struct tool_run *run)
+{
+    const struct process *process = run->process;
+    encoder->memory = process->memory;
+    if (model_open(&encoder->model, process->model))
+        return -1;
+    encoder->identity = model_identity(&encoder->model);
+    if (!encoder->identity)
+        return -1;
+    return has_text(run) && (open_tokenizer(encoder) || open_t5(encoder, process->device, run->threads)) ? -1 : 0;
+}
+
+static void close_encoder(struct encoder *encoder)
+{
+    t5_close(&encoder->t5);
+    checkpoint_close(encoder->checkpoint);
+    tokenizer_close(encoder->tokenizer);
+    free(encoder->identity);
+    model_release(&encoder->model);
+}
+
+static int work(struct tool_run *run)
+{
+    struct encoder encoder = {0};
+    int result = open_encoder(&encoder, run);
+    if (result == 0)
+        encode_all(run, &encoder);
+    close_encoder(&encoder);
+    return result;
+}
+
+static const struct tool TOOL = {
+    .name = "encode-text",
+    .purpose = "Encodes prompts into conditions for sample-tokens.",
+    .usage = "--model MODEL --prompt TEXT --output FILE",
+    .settings = SETTINGS,
+    .job_size = sizeof(struct job),
+    .process_size = sizeof(struct process),
+    .check = check,
+    .outputs = outputs,
+    .work = work,
+};
+
+int main(int argc, char **argv) { return tool_main(&TOOL, argc, argv); }
