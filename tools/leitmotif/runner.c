@@ -247,7 +247,8 @@ static void start_ready(struct runner *runner)
     sweep(runner);
     if (!runner->stopping && !running(runner, true))
         start_neural(runner);
-    start_pool(runner);
+    if (!runner->stopping)
+        start_pool(runner);
 }
 
 /* running */
@@ -302,8 +303,7 @@ static void run_all(struct runner *runner)
         wait_for_news(runner);
         pass_signals(runner);
         collect(runner);
-        if (!runner->stopping)
-            start_ready(runner);
+        start_ready(runner);
     }
 }
 

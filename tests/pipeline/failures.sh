@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# What fails, what goes on all the same, and what is said. SPDX-License-Identifier: Apache-2.0
+. "$(dirname "$0")/../cli/lib.sh"
+. "$(dirname "$0")/fakes/setup.bash"
+ulimit -c 0
+
+anew
+check 'one job fails' 1 'theme: .*made' "'battle' failed: encode-text: told to fail.*leitmotif: 1 of 4 results failed; '.*/report.json' says why" \
+    -- env FAKE_FAIL='encode-text fast' "$LEITMOTIF" render "$WORK/game.yaml"
+that 'the others are made' test "$(ls "$GAME"/*.ogg | wc -l)" -eq 3
+that 'nothing depends on what failed' started 'encode-text 3' 'sample-tokens 3' 'decode-audio 3'
+that 'the report says why' grep -q 'encode-text: told to fail' "$GAME/report.json"
+that 'the info file says why' grep -q 'told to fail' "$GAME/soundtrack_info.txt"
+that 'no half file stays' no_halves
+rm "$FAKE_LOG"
+check 'the next render makes the rest' 0 'battle: .*made' '.*' -- "$LEITMOTIF" render "$WORK/game.yaml"
+that 'and only that' started 'encode-text 1' 'sample-tokens 1' 'decode-audio 1'
+
+anew
+check 'fail-fast' 1 '' "'battle' failed: encode-text: told to fail.*'theme' failed: .*: stopped before it was made" \
+    -- env FAKE_FAIL='encode-text fast' "$LEITMOTIF" render --fail-fast "$WORK/game.yaml"
+that 'nothing is started after the failure' started 'encode-text 3'
+check 'the next render makes all' 0 'battle: .*made' '.*' -- "$LEITMOTIF" render --fail-fast "$WORK/game.yaml"
+
+anew
+check 'verify finds a file bad' 1 'theme: .*made' "'battle' failed: verify battle.ogg: silent for 3.5 s" -- env FAKE_BAD=battle.ogg "$LEITMOTIF" render "$WORK/game.yaml"
+that 'it is not released' test ! -e "$GAME/battle.ogg"
+that 'the report has the finding' grep -q 'silent for 3.5 s' "$GAME/report.json"
+rm "$FAKE_LOG"
+check 'the verdict is stored' 1 'theme: .*reused' "'battle' failed: verify battle.ogg: silent for 3.5 s" -- "$LEITMOTIF" render "$WORK/game.yaml"
+that 'without looking again' idle
+check 'plan says so' 0 'battle: failed before, and would again: verify battle.ogg: silent' '' -- "$LEITMOTIF" plan "$WORK/game.yaml"
+
+anew
+check 'a program that refuses all' 1 '' "'theme' failed: sample-tokens: 'demo' needs 7.9 GB; 6.0 GB allowed.*4 of 4 results failed" \
+    -- env FAKE_REFUSE=sample-tokens "$LEITMOTIF" render "$WORK/game.yaml"
+check 'a program that dies' 1 'explore_1: .*made' "'explore_2' failed: decode-audio: died of signal 9" -- env FAKE_DIE='decode-audio 3' "$LEITMOTIF" render "$WORK/game.yaml"
+that 'what it had made stays' test "$(ls "$GAME"/*.ogg | wc -l)" -eq 2
+check 'and is not made again' 0 'battle: .*made' '.*' -- "$LEITMOTIF" render "$WORK/game.yaml"
+that 'every result is there' complete
+
+mkdir "$WORK/tools"
+check 'no programs' 1 '' "cannot run '.*/tools/encode-text': .*\\\$LEITMOTIF_TOOLS" -- env LEITMOTIF_TOOLS="$WORK/tools" "$LEITMOTIF" render --force "$WORK/game.yaml"
+cp "$LEITMOTIF_TOOLS/stage-program" "$WORK/tools/encode-text"
+check 'not all programs: nothing is started' 1 '' "cannot run '.*/tools/sample-tokens'" -- env LEITMOTIF_TOOLS="$WORK/tools" "$LEITMOTIF" render --force "$WORK/game.yaml"
+echo '#!/nowhere' >"$WORK/tools/encode-text"
+for name in sample-tokens decode-audio transcode verify; do cp "$WORK/tools/encode-text" "$WORK/tools/$name"; done
+chmod +x "$WORK/tools"/*
+check 'a program that cannot run' 1 '' "'theme' failed: encode-text: cannot run '.*'" -- env LEITMOTIF_TOOLS="$WORK/tools" "$LEITMOTIF" render --force "$WORK/game.yaml"
+printf '#!/bin/sh\nexit 0\n' >"$WORK/tools/encode-text"
+check 'a program that says nothing' 1 '' "'theme' failed: encode-text: ended without making it" -- env LEITMOTIF_TOOLS="$WORK/tools" "$LEITMOTIF" render --force "$WORK/game.yaml"
+printf '#!/bin/sh\ncat >/dev/null\necho "{\\"job\\":1,\\"status\\":\\"done\\"}"; echo "{broken"; echo "{\\"job\\":99}"\n' >"$WORK/tools/encode-text"
+check 'a program that lies' 1 '' "encode-text' said that it was done, but wrote no 'condition.safetensors'" -- env LEITMOTIF_TOOLS="$WORK/tools" "$LEITMOTIF" render --force "$WORK/game.yaml"
+
+echo >"$WORK/file"
+check 'a workspace that is a file' 1 '' "cannot make folder '.*/file" -- "$LEITMOTIF" render --workspace "$WORK/file" "$WORK/game.yaml"
+check 'a workspace that cannot be written' 1 '' "cannot make folder '/proc/" -- "$LEITMOTIF" render --workspace /proc/leitmotif "$WORK/game.yaml"
+anew
+mkdir -p "$GAME/theme.ogg"
+check 'a release file that cannot be written' 1 'battle: .*made' "'theme' failed: cannot write '.*/theme.ogg': it is a folder" -- "$LEITMOTIF" render "$WORK/game.yaml"
+if [ -e /dev/full ]; then
+    check 'stdout that cannot be written' 1 '' 'cannot write to stdout' -- sh -c '"$0" render "$1" battle >/dev/full' "$LEITMOTIF" "$WORK/game.yaml"
+fi
+
+anew
+mkdir "$WORK/small"
+if mount -t tmpfs -o size=64k,nr_inodes=40 tmpfs "$WORK/small" 2>/dev/null; then
+    check 'a full disk' 1 '' 'No space left on device' -- env LEITMOTIF_WORKSPACE="$WORK/small/ws" "$LEITMOTIF" render "$WORK/game.yaml"
+    mount -o remount,size=32M,nr_inodes=10000 "$WORK/small"
+    check 'with room again it finishes' 0 'battle: ' '.*' -- env LEITMOTIF_WORKSPACE="$WORK/small/ws" "$LEITMOTIF" render "$WORK/game.yaml"
+    LEITMOTIF_WORKSPACE=$WORK/small/ws
+    that 'no half file stays there' no_halves
+    umount "$WORK/small"
+else
+    skip 'a full disk' 'cannot mount a small file system here'
+fi
+finish
