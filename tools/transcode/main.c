@@ -73,7 +73,7 @@ static void set_defaults(void *process, void *job_)
 static int add_tag(json_t *tags, const char *tag)
 {
     size_t length = strcspn(tag, "=");
-    bool good = length > 0 && tag[length] == '=' && tag[length + 1];
+    bool good = length > 0 && tag[length] == '=';
     for (size_t i = 0; i < length; i++)
         good = good && tag[i] >= 0x20 && tag[i] <= 0x7d;
     if (!good)

@@ -15,7 +15,7 @@ enum { ENCODE_ATTEMPTS = 8 };
 
 static const double LOUDNESS_TOLERANCE_LU = 0.2; /* of a file: encoding again for less would not be heard */
 static const double STATED_TOLERANCE_LU = 0.5;   /* what a note is written for */
-static const double PEAK_TOLERANCE_DB = 0.1;     /* of a lossy file, after all attempts */
+static const double PEAK_TOLERANCE_DB = 0.05;    /* after all attempts; what verify grants to measuring */
 static const double CORRECTION_MARGIN_DB = 0.05;
 
 struct item {
@@ -62,8 +62,6 @@ static int load(struct release *release)
         return -1;
     if (request->trim_silence && !sound_trim(&release->input))
         add_note(release, "'%s' is silent: nothing was trimmed", request->input);
-    if (!isnan(request->level.target_lufs) && !isfinite(release->input_level.integrated_lufs))
-        add_note(release, "'%s' is silent or shorter than 0.4 s: it has no loudness, so its level was left as it is", request->input);
     return sound_fade(&release->input, request->fade_in_seconds, request->fade_out_seconds);
 }
 
@@ -149,9 +147,12 @@ static int check_result(struct release *release, const struct item *item, const 
     if (item->after.true_peak_dbtp - asked->ceiling_dbtp > PEAK_TOLERANCE_DB)
         return fail("'%s' has a true peak of %.2f dBTP after %d attempts: give a lower --true-peak or a higher quality", file,
                     item->after.true_peak_dbtp, item->attempts);
-    if (isfinite(item->before.integrated_lufs) && fabs(asked->target_lufs - item->after.integrated_lufs) > STATED_TOLERANCE_LU)
-        add_note(release, "'%s' has %.1f LUFS: the true-peak ceiling of %g dBTP allows no more", file, item->after.integrated_lufs,
-                 asked->ceiling_dbtp);
+    double missing_lu = asked->target_lufs - item->after.integrated_lufs; /* NAN without a target */
+    if (!isnan(asked->target_lufs) && !isfinite(item->before.integrated_lufs))
+        add_note(release, "'%s' is silent or shorter than 0.4 s: it has no loudness, so its level was left as it is", file);
+    else if (fabs(missing_lu) > STATED_TOLERANCE_LU)
+        add_note(release, "'%s' has %.1f LUFS: its encoder, or %g dB of limiting below %g dBTP, allow no more", file,
+                 item->after.integrated_lufs, MASTER_MOST_REDUCTION_DB, asked->ceiling_dbtp);
     if (item->beyond_full_scale)
         add_note(release, "'%s' has %lld samples beyond full scale, which will be clipped: use --true-peak or a lower --gain", file,
                  (long long)item->beyond_full_scale);

@@ -22,7 +22,7 @@ struct release_request {
     const json_t *tags;                       /* object of strings */
 };
 
-/* What was made and measured (docs/formats.md, "What transcode prints"); a new reference, or NULL on failure. */
+/* What was made and measured (docs/transcode.md, "The result"); a new reference, or NULL on failure. */
 json_t *release_make(const struct release_request *request);
 
 #endif
