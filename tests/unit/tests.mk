@@ -17,3 +17,6 @@ $(eval $(call unit_test,test-philox,sample-tokens,nn libtorch formats base,$(BAS
 $(eval $(call unit_test,test-delay-pattern,sample-tokens,nn libtorch formats base,$(BASE)))
 $(eval $(call unit_test,test-windows,sample-tokens,nn libtorch formats base,$(BASE)))
 $(eval $(call unit_test,test-sampler,sample-tokens,nn libtorch formats base,$(BASE)))
+$(eval $(call unit_test,test-sample-tokens,sample-tokens,nn libtorch formats base,$(BASE)))
+$(eval $(call unit_test,test-recipe,leitmotif,formats base,$(BASE) yaml-0.1))
+$(eval $(call unit_test,test-store,leitmotif,formats base,$(BASE) yaml-0.1))

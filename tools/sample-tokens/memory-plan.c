@@ -38,7 +38,7 @@ char *memory_text(int64_t bytes)
     size_t unit = 0;
     for (; value >= 1000 && unit + 1 < COUNT_OF(UNITS); unit++)
         value /= 1024;
-    return format_string("%.1f %s", ceil(value * 10) / 10, UNITS[unit]);
+    return format_string("%.2f %s", ceil(value * 100) / 100, UNITS[unit]);
 }
 
 static void print_line(const char *name, int64_t bytes, FILE *file)

@@ -26,7 +26,7 @@ int64_t memory_plan_total(const struct memory_plan *plan);
 void memory_plan_print(const struct memory_plan *plan, FILE *file); /* a line a group, then the total */
 json_t *memory_plan_json(const struct memory_plan *plan);           /* {"heads": bytes, ..., "total": bytes}; new reference */
 
-/* "7.9 GB", by powers of 1024 as --memory counts; never below the bytes. Yours to free(). */
+/* "7.92 GB", by powers of 1024 as --memory counts; never below the bytes. Yours to free(). */
 char *memory_text(int64_t bytes);
 
 #endif

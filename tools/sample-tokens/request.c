@@ -12,7 +12,7 @@ void request_defaults(struct request *request)
 {
     request->duration = 10;
     request->temperature = 1;
-    request->top_k = 250;
+    request->top_k = USUAL_TOP_K;
     request->guidance = MODELS_GUIDANCE;
 }
 

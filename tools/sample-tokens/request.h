@@ -17,11 +17,13 @@ struct request {
     double temperature, top_p;
     double guidance;             /* MODELS_GUIDANCE: the model's own */
     double extend_stride;        /* seconds; 0: the model's own */
-    int64_t seed, top_k;
+    int64_t seed;
+    int64_t top_k;               /* USUAL_TOP_K: 250, or the vocabulary where that is smaller */
     bool greedy;
 };
 
 #define MODELS_GUIDANCE (-1.0)
+#define USUAL_TOP_K (-1)
 
 void request_defaults(struct request *request);
 

@@ -68,12 +68,20 @@ static int read_earlier(struct take *take)
     return file && (tokens_read(&take->earlier, file) || check_earlier(take, file)) ? -1 : 0;
 }
 
+static int64_t resolved_top_k(const struct take *take)
+{
+    int64_t vocabulary = take->model->language.vocabulary;
+    if (take->request->top_k != USUAL_TOP_K)
+        return take->request->top_k;
+    return vocabulary < 250 ? vocabulary : 250;
+}
+
 static int resolve_settings(struct take *take)
 {
     const struct request *request = take->request;
     const struct model *model = take->model;
     take->pattern = (struct delay_pattern){model->language.codebooks, model->language.channels, (int32_t)model->language.vocabulary};
-    take->sampling = (struct sampling){request->greedy ? 0 : request->temperature, request->top_k, request->top_p};
+    take->sampling = (struct sampling){request->greedy ? 0 : request->temperature, resolved_top_k(take), request->top_p};
     take->guidance = request->guidance == MODELS_GUIDANCE ? model->guidance : request->guidance;
     take->stride = model->stride_frames;
     if (request->extend_stride > 0)
