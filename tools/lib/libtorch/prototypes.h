@@ -66,6 +66,8 @@ typedef struct value_string *string_handle;
     REQUIRED(int32_t, torch_new_list_reserve_size, (size_t, list_handle *))                                            \
     REQUIRED(int32_t, torch_list_push_back, (list_handle, stack_value))                                                \
     REQUIRED(int32_t, torch_new_string_handle, (const char *, size_t, string_handle *))                                \
+    /* begin, end, least per thread, work(begin, end, context), context: on libtorch's threads */                      \
+    REQUIRED(int32_t, torch_parallel_for, (int64_t, int64_t, int64_t, void (*)(int64_t, int64_t, void *), void *))     \
     REQUIRED(void, aoti_torch_grad_mode_set_enabled, (bool)) /* of this thread */
 
 /* OPTIONAL(result, name, arguments): absent before 2.13, or a C++ function that nobody promises. NULL then. */

@@ -58,6 +58,7 @@ CHECK(tanh, tensor_tanh(a))
 CHECK(relu, tensor_relu(a))
 CHECK(gelu, tensor_gelu(a))
 CHECK(elu, tensor_elu(a))
+CHECK(elu_of_doubles, tensor_cast(tensor_elu(tensor_cast(a, TENSOR_F64)), TENSOR_F32))
 CHECK(softmax, tensor_softmax(a, -1))
 CHECK(sum, tensor_sum(a, 0, true))
 CHECK(argmax, tensor_cast(tensor_argmax(tensor_cat((struct tensor *[]){a, b, b}, 3, 1), -1), TENSOR_F32))
@@ -130,6 +131,7 @@ static const struct check checks[] = {
     ENTRY(relu, 1, 0, 3, 0),
     ENTRY(gelu, 0.8413447f, -0.0455003f, 2.9959503f, 0),
     ENTRY(elu, 1, -0.8646647f, 3, 0),
+    ENTRY(elu_of_doubles, 1, -0.8646647f, 3, 0),
     ENTRY(softmax, 0.9525741f, 0.0474259f, 0.9525741f, 0.0474259f),
     ENTRY(sum, 4, -2),
     ENTRY(argmax, 2, 3),

@@ -51,18 +51,6 @@ struct tensor *tensor_scale(struct tensor *x, double factor)
     return result;
 }
 
-/* ELU(x) = max(x, expm1(min(x, 0))), because expm1(x) >= x everywhere; aten::elu takes Scalars. */
-struct tensor *tensor_elu(struct tensor *x)
-{
-    struct scope scope;
-    scope_open(&scope);
-    struct tensor *negative = unary("aten::expm1_", binary("aten::minimum", "", x, tensor_scalar(0)));
-    struct tensor *result = binary("aten::maximum", "", x, negative);
-    scope_keep(&scope, result);
-    scope_close(&scope);
-    return result;
-}
-
 /* softmax.int(Tensor self, int dim, ScalarType? dtype) */
 struct tensor *tensor_softmax(struct tensor *x, int dimension)
 {
