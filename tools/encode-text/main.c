@@ -26,13 +26,12 @@ struct job {
     char *prompt, *prompt_file, *output;
 };
 
-/* What all jobs share. t5 and checkpoint stay empty when no job has a prompt to encode. */
+/* What all jobs share. tokenizer and t5 stay empty when no job has a prompt to encode. */
 struct encoder {
     int64_t memory;
     struct model model;
     char *identity;
     struct tokenizer *tokenizer;
-    struct checkpoint *checkpoint;
     struct t5 t5;
     bool on_cpu;
 };
@@ -175,8 +174,10 @@ static int open_t5(struct encoder *encoder, const char *request, int threads)
     encoder->on_cpu = device.kind == DEVICE_CPU;
     if (check_memory(encoder, 1))
         return -1;
-    encoder->checkpoint = checkpoint_open(encoder->model.folder);
-    return encoder->checkpoint ? t5_open(&encoder->t5, &encoder->model.text, encoder->checkpoint, device) : -1;
+    struct checkpoint *checkpoint = checkpoint_open(encoder->model.folder);
+    int result = checkpoint ? t5_open(&encoder->t5, &encoder->model.text, checkpoint, device) : -1;
+    checkpoint_close(checkpoint);
+    return result;
 }
 
 /* Does any job have something to encode? Whether a file is empty is not known yet. */
@@ -205,7 +206,6 @@ static int open_encoder(struct encoder *encoder, struct tool_run *run)
 static void close_encoder(struct encoder *encoder)
 {
     t5_close(&encoder->t5);
-    checkpoint_close(encoder->checkpoint);
     tokenizer_close(encoder->tokenizer);
     free(encoder->identity);
     model_release(&encoder->model);

@@ -25,7 +25,8 @@ struct t5 {
 int64_t t5_weight_bytes(const struct text_config *config);
 int64_t t5_work_bytes(const struct text_config *config, int64_t tokens);
 
-/* Takes the text encoder out of a checkpoint: everything below "text_encoder.", or a T5 model by itself. */
+/* Takes the text encoder out of a checkpoint, which may be closed then: everything below "text_encoder.", or a T5 model by
+ * itself. */
 int t5_open(struct t5 *t5, const struct text_config *config, struct checkpoint *checkpoint, struct device device);
 void t5_close(struct t5 *t5); /* accepts all-zero and half-open */
 
