@@ -14,6 +14,17 @@
 
 enum { MOST_CHANNELS = 2 };
 
+/* Told before hours of decoding, not after. */
+static int check_length(const struct model *model, const struct tokens *tokens)
+{
+    const int64_t most_bytes = UINT32_MAX - 1024; /* of samples beside the header */
+    int64_t frame_bytes = model->codec.hop * model->language.channels * (int64_t)sizeof(float);
+    if (tokens->frames > most_bytes / frame_bytes)
+        return fail("%lld frames are more sound than the 4 GiB that a WAV file holds; at most %lld frames", (long long)tokens->frames,
+                    (long long)(most_bytes / frame_bytes));
+    return 0;
+}
+
 static int check_codes(const struct model *model, const struct tokens *tokens)
 {
     for (int64_t k = 0; k < tokens->codebooks; k++)
@@ -59,7 +70,7 @@ int clip_check(const struct model *model, const struct tokens *tokens, const cha
     if (tokens->codebooks != model->language.codebooks)
         return fail("'%s' has %lld codebooks, model '%s' has %lld; decode it with the model it was sampled with", path,
                     (long long)tokens->codebooks, model->name, (long long)model->language.codebooks);
-    if (check_codes(model, tokens) || (tokens->recipe && check_recipe(model, tokens->recipe)))
+    if (check_length(model, tokens) || check_codes(model, tokens) || (tokens->recipe && check_recipe(model, tokens->recipe)))
         return failure_within("'%s'", path);
     if (tokens->recipe)
         note_other_model(model, tokens->recipe, path);

@@ -79,23 +79,41 @@ int64_t geometry_weight_bytes(const struct codec_config *codec)
     return floats * (int64_t)sizeof(float);
 }
 
-/* At a stage's widest step its input, the activated and the padded copy, the result, and the two that libtorch lays
- * out anew for its kernel; measured, no model takes more. */
-enum { COPIES_OF_A_STAGE = 6, COPIES_OF_A_BLOCK = 12 };
+/* What the C heap was seen to grow by on a CPU, rounded up. A stage's widest step holds its input, the activated copy,
+ * the result and what libtorch lays out anew for its kernels, 5 copies; pieces of different sizes leave holes between
+ * them. The LSTM's gates are 4 times its width. Kernels are compiled when first used. */
+enum { COPIES_OF_A_STAGE = 12, COPIES_OF_A_BLOCK = 12, KERNEL_BYTES = 8 << 20 };
 
-int64_t geometry_work_bytes(const struct codec_config *codec, int64_t channels, struct chunking chunking)
+static int64_t widest_stage(const struct codec_config *codec, int64_t window)
 {
-    struct sides margins = geometry_margins(codec);
-    int64_t width = geometry_channels(codec, -1), window = chunking.chunk + margins.left + margins.right;
     int64_t widest = 0, length = window;
     for (int stage = 0; stage < codec->ratio_count; stage++) {
         length *= codec->ratios[stage];
         widest = larger(widest, geometry_channels(codec, stage) * length);
     }
+    return widest;
+}
+
+/* The stored and the normed direction of the largest kernel, while it is read. */
+static int64_t reading_floats(const struct codec_config *codec)
+{
+    int64_t largest = 0;
+    for (int stage = 0; stage < codec->ratio_count; stage++) {
+        int64_t channels = geometry_channels(codec, stage);
+        largest = larger(largest, 2 * channels * channels * 2 * codec->ratios[stage]);
+    }
+    return 2 * largest;
+}
+
+int64_t geometry_work_bytes(const struct codec_config *codec, int64_t channels, struct chunking chunking)
+{
+    struct sides margins = geometry_margins(codec);
+    int64_t width = geometry_channels(codec, -1), window = chunking.chunk + margins.left + margins.right;
+    int64_t block = (chunking.block + window) * width;
     int64_t recurrent = codec->lstm_layers * 8 * width * width; /* the LSTM's weights as its kernel wants them */
-    int64_t blocks = (chunking.block + window) * width;
-    int64_t floats = larger(COPIES_OF_A_STAGE * widest, COPIES_OF_A_BLOCK * blocks + recurrent) + channels * (2 * blocks + length);
-    return floats * (int64_t)sizeof(float);
+    int64_t floats = COPIES_OF_A_STAGE * widest_stage(codec, window) + (COPIES_OF_A_BLOCK + channels) * block + recurrent +
+                     reading_floats(codec) + 2 * channels * chunking.chunk * codec->hop;
+    return floats * (int64_t)sizeof(float) + KERNEL_BYTES;
 }
 
 int geometry_plan(const struct codec_config *codec, int64_t channels, int64_t allowed, struct chunking *chunking)

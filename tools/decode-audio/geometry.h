@@ -35,7 +35,7 @@ enum { CHUNK_DEFAULT_FRAMES = 50, CHUNK_LEAST_FRAMES = 4 };
 
 struct chunking geometry_chunking(const struct codec_config *codec, int64_t chunk);
 
-/* Bytes in float32: the weights once folded; the most that lives at once beside them. */
+/* Bytes in float32: the weights once folded; the most that is allocated beside them at any time. */
 int64_t geometry_weight_bytes(const struct codec_config *codec);
 int64_t geometry_work_bytes(const struct codec_config *codec, int64_t channels, struct chunking chunking);
 
