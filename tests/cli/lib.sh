@@ -32,7 +32,7 @@ result() { # ok|not NAME
 }
 
 output_matches() { # FILE PATTERN
-    if [ -z "$2" ]; then [ ! -s "$1" ]; else tr '\n' '\001' <"$1" | sed 's/\x01$//' | tr '\001' '\n' | grep -Eqz -- "$2"; fi
+    if [ -z "$2" ]; then [ ! -s "$1" ]; elif [ "$2" = '.*' ]; then :; else tr '\n' '\001' <"$1" | sed 's/\x01$//' | tr '\001' '\n' | grep -Eqz -- "$2"; fi
 }
 
 check() {
