@@ -20,3 +20,7 @@ $(eval $(call unit_test,test-sampler,sample-tokens,nn libtorch formats base,$(BA
 $(eval $(call unit_test,test-sample-tokens,sample-tokens,nn libtorch formats base,$(BASE)))
 $(eval $(call unit_test,test-recipe,leitmotif,formats base,$(BASE) yaml-0.1))
 $(eval $(call unit_test,test-store,leitmotif,formats base,$(BASE) yaml-0.1))
+$(eval $(call unit_test,test-encode-text,encode-text,nn libtorch formats base,jansson popt libcrypto sentencepiece))
+$(eval $(call unit_test,test-yaml-tree,leitmotif,formats base,$(BASE) yaml-0.1))
+$(eval $(call unit_test,test-project,leitmotif,formats base,$(BASE) yaml-0.1))
+$(eval $(call unit_test,test-report,leitmotif,formats base,$(BASE) yaml-0.1))

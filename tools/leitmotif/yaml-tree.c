@@ -11,6 +11,22 @@ struct position {
     int line, column;
 };
 
+struct anchor {
+    char *name;
+    struct yaml_node *node;
+};
+
+struct builder {              /* a tree while its events come in */
+    yaml_parser_t parser;
+    const char *bytes;
+    size_t length;
+    struct yaml_tree *tree;
+    size_t node_capacity;
+    struct anchor anchors[YAML_MAX_ANCHORS];
+    size_t anchor_count;
+    struct problems *problems;
+};
+
 /* Where a byte is: lines and columns from 1, columns in characters. A byte order mark has no width. */
 static struct position position_of(const char *bytes, size_t offset)
 {
@@ -69,126 +85,140 @@ static bool tab_at(const char *bytes, size_t length, yaml_mark_t mark)
     return i < length && bytes[i] == '\t';
 }
 
-static void syntax_problem(const yaml_parser_t *parser, const char *bytes, size_t length, struct problems *problems)
+static void syntax_problem(struct builder *builder)
 {
+    const yaml_parser_t *parser = &builder->parser;
     yaml_mark_t mark = parser->problem_mark;
-    const char *hint = tab_at(bytes, length, mark) ? " (a tab: indent with spaces)" : "";
+    const char *hint = tab_at(builder->bytes, builder->length, mark) ? " (a tab: indent with spaces)" : "";
     if (parser->error == YAML_READER_ERROR) {
-        struct position at = position_of(bytes, parser->problem_offset < length ? parser->problem_offset : length);
-        problem_add(problems, at.line, at.column, "not YAML: %s", parser->problem);
+        size_t offset = parser->problem_offset < builder->length ? parser->problem_offset : builder->length;
+        struct position at = position_of(builder->bytes, offset);
+        problem_add(builder->problems, at.line, at.column, "not YAML: %s", parser->problem);
     } else {
-        problem_add(problems, (int)mark.line + 1, (int)mark.column + 1, "not YAML: %s%s%s%s", parser->problem,
+        problem_add(builder->problems, (int)mark.line + 1, (int)mark.column + 1, "not YAML: %s%s%s%s", parser->problem,
                     parser->context ? " " : "", parser->context ? parser->context : "", hint);
     }
 }
 
-/* --- from libyaml's document to nodes ------------------------------------------------------------------------- */
+/* --- events to nodes ---------------------------------------------------------------------------------------------
+ * A function that returns NULL or -1 has added a problem after which the rest of the file means nothing. */
 
-static void check_tag(const yaml_node_t *from, const struct yaml_node *node, struct problems *problems)
+static int next_event(struct builder *builder, yaml_event_t *event)
 {
-    static const char *const usual[] = {YAML_STR_TAG, YAML_SEQ_TAG, YAML_MAP_TAG};
-    if (strcmp((const char *)from->tag, usual[node->kind]))
-        problem_add(problems, node->line, node->column, "tag '%s' is not supported; remove it", (const char *)from->tag);
+    if (yaml_parser_parse(&builder->parser, event))
+        return 0;
+    syntax_problem(builder);
+    return -1;
 }
 
-static void take_scalar(struct yaml_node *node, const yaml_node_t *from, struct problems *problems)
+static struct yaml_node *stop_at(struct builder *builder, yaml_mark_t mark, const char *reason)
 {
-    node->plain = from->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
-    node->text = copy_bytes((const char *)from->data.scalar.value, from->data.scalar.length);
-    if (strlen(node->text) != from->data.scalar.length)
-        problem_add(problems, node->line, node->column, "the text holds a NUL character");
-}
-
-static void take_list(struct yaml_tree *tree, struct yaml_node *node, const yaml_node_t *from)
-{
-    const yaml_node_item_t *first = from->data.sequence.items.start;
-    node->count = (size_t)(from->data.sequence.items.top - first);
-    node->items = allocate(node->count + 1, sizeof(struct yaml_node *));
-    for (size_t i = 0; i < node->count; i++)
-        node->items[i] = &tree->nodes[first[i] - 1];
-}
-
-static void take_map(struct yaml_tree *tree, struct yaml_node *node, const yaml_node_t *from)
-{
-    const yaml_node_pair_t *first = from->data.mapping.pairs.start;
-    node->count = (size_t)(from->data.mapping.pairs.top - first);
-    node->keys = allocate(node->count + 1, sizeof(struct yaml_node *));
-    node->items = allocate(node->count + 1, sizeof(struct yaml_node *));
-    for (size_t i = 0; i < node->count; i++) {
-        node->keys[i] = &tree->nodes[first[i].key - 1];
-        node->items[i] = &tree->nodes[first[i].value - 1];
-    }
-}
-
-static void take_node(struct yaml_tree *tree, size_t index, const yaml_node_t *from, struct problems *problems)
-{
-    struct yaml_node *node = &tree->nodes[index];
-    node->line = (int)from->start_mark.line + 1;
-    node->column = (int)from->start_mark.column + 1;
-    if (from->type == YAML_SCALAR_NODE) {
-        node->kind = YAML_TEXT;
-        take_scalar(node, from, problems);
-    } else if (from->type == YAML_SEQUENCE_NODE) {
-        node->kind = YAML_LIST;
-        take_list(tree, node, from);
-    } else {
-        node->kind = YAML_MAP;
-        take_map(tree, node, from);
-    }
-    check_tag(from, node, problems);
-}
-
-/* --- what makes a tree refused ---------------------------------------------------------------------------------- */
-
-struct measure {              /* of one node, aliases written out */
-    enum { UNKNOWN, UNDERWAY, KNOWN } state;
-    int height;
-    size_t size;
-};
-
-static const char *measure(const struct yaml_tree *tree, const struct yaml_node *node, struct measure *measures, int depth);
-
-static const char *measure_children(const struct yaml_tree *tree, const struct yaml_node *node, struct measure *measures,
-                                    int depth)
-{
-    struct measure *mine = &measures[node - tree->nodes];
-    for (size_t i = 0; i < node->count; i++) {
-        const char *reason = measure(tree, node->items[i], measures, depth + 1);
-        if (reason)
-            return reason;
-        const struct measure *child = &measures[node->items[i] - tree->nodes];
-        mine->size += child->size + (node->kind == YAML_MAP);
-        mine->height = mine->height > child->height + 1 ? mine->height : child->height + 1;
-        if (mine->size > YAML_MAX_NODES)
-            return "holds too many values, aliases written out";
-    }
+    problem_add(builder->problems, (int)mark.line + 1, (int)mark.column + 1, "%s", reason);
     return NULL;
 }
 
-/* Each node is measured once, so this takes no longer than the file is long. NULL, or why the tree is refused. */
-static const char *measure(const struct yaml_tree *tree, const struct yaml_node *node, struct measure *measures, int depth)
+static struct yaml_node *new_node(struct builder *builder, enum yaml_kind kind, const yaml_event_t *event)
 {
-    struct measure *mine = &measures[node - tree->nodes];
-    if (mine->state == UNDERWAY)
-        return "an alias stands inside its own anchor";
-    if (depth + mine->height > YAML_MAX_DEPTH)
-        return "nested too deeply";
-    if (mine->state == KNOWN)
-        return NULL;
-    *mine = (struct measure){UNDERWAY, 0, 1};
-    const char *reason = measure_children(tree, node, measures, depth);
-    mine->state = KNOWN;
-    return reason;
+    struct yaml_tree *tree = builder->tree;
+    struct yaml_node *node = allocate(1, sizeof *node);
+    *node = (struct yaml_node){.kind = kind, .size = 1, .line = (int)event->start_mark.line + 1,
+                               .column = (int)event->start_mark.column + 1};
+    tree->nodes = grow(tree->nodes, tree->count, &builder->node_capacity, sizeof *tree->nodes);
+    tree->nodes[tree->count++] = node;
+    return node;
 }
 
-static bool tree_finite(const struct yaml_tree *tree, struct problems *problems)
+/* A name may be given again; an alias then means the newest. */
+static int keep_anchor(struct builder *builder, const yaml_char_t *name, struct yaml_node *node, yaml_mark_t mark)
 {
-    struct measure *measures = allocate(tree->count, sizeof *measures);
-    const char *reason = measure(tree, tree->root, measures, 1);
-    free(measures);
-    if (reason)
-        problem_add(problems, tree->root->line, tree->root->column, "%s", reason);
-    return !reason;
+    if (!name)
+        return 0;
+    if (builder->anchor_count == YAML_MAX_ANCHORS)
+        return stop_at(builder, mark, "too many anchors"), -1;
+    builder->anchors[builder->anchor_count++] = (struct anchor){copy_string((const char *)name), node};
+    return 0;
+}
+
+static struct yaml_node *build_alias(struct builder *builder, const yaml_event_t *event, int depth)
+{
+    const char *name = (const char *)event->data.alias.anchor;
+    size_t i = builder->anchor_count;
+    while (i && strcmp(builder->anchors[i - 1].name, name))
+        i--;
+    if (!i)
+        return stop_at(builder, event->start_mark, "the alias has no anchor above it");
+    struct yaml_node *node = builder->anchors[i - 1].node;
+    if (!node->complete)
+        return stop_at(builder, event->start_mark, "the alias stands inside its own anchor");
+    if (depth + node->height > YAML_MAX_DEPTH)
+        return stop_at(builder, event->start_mark, "nested too deeply");
+    return node;
+}
+
+static void check_tag(struct builder *builder, const yaml_char_t *tag, const char *usual, const yaml_event_t *event)
+{
+    if (tag && strcmp((const char *)tag, usual))
+        problem_add(builder->problems, (int)event->start_mark.line + 1, (int)event->start_mark.column + 1,
+                    "tag '%s' is not supported; remove it", (const char *)tag);
+}
+
+static struct yaml_node *build_text(struct builder *builder, const yaml_event_t *event)
+{
+    const char *value = (const char *)event->data.scalar.value;
+    struct yaml_node *node = new_node(builder, YAML_TEXT, event);
+    node->text = copy_bytes(value, event->data.scalar.length);
+    node->plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && !event->data.scalar.tag;
+    node->complete = true;
+    check_tag(builder, event->data.scalar.tag, YAML_STR_TAG, event);
+    if (strlen(node->text) != event->data.scalar.length)
+        problem_add(builder->problems, node->line, node->column, "the text holds a NUL character");
+    return keep_anchor(builder, event->data.scalar.anchor, node, event->start_mark) ? NULL : node;
+}
+
+static struct yaml_node *build_node(struct builder *builder, const yaml_event_t *event, int depth);
+
+/* The node that the next event begins; *ended at the end of the list or map around it. */
+static struct yaml_node *build_next(struct builder *builder, int depth, bool *ended)
+{
+    yaml_event_t event;
+    if (next_event(builder, &event))
+        return NULL;
+    *ended = event.type == YAML_SEQUENCE_END_EVENT || event.type == YAML_MAPPING_END_EVENT;
+    struct yaml_node *node = *ended ? NULL : build_node(builder, &event, depth);
+    yaml_event_delete(&event);
+    return node;
+}
+
+/* Adds a child, NULL for a list's key; the size counts what aliases stand for. */
+static int add_child(struct builder *builder, struct yaml_node *node, struct yaml_node *key, struct yaml_node *item)
+{
+    size_t capacity = node->capacity;
+    node->items = grow(node->items, node->count, &node->capacity, sizeof *node->items);
+    if (key)
+        node->keys = grow(node->keys, node->count, &capacity, sizeof *node->keys);
+    if (key)
+        node->keys[node->count] = key;
+    node->items[node->count++] = item;
+    node->size += item->size + (key != NULL);
+    node->height = node->height > item->height + 1 ? node->height : item->height + 1;
+    if (node->size <= YAML_MAX_NODES)
+        return 0;
+    problem_add(builder->problems, item->line, item->column, "too many values, aliases written out");
+    return -1;
+}
+
+static int build_children(struct builder *builder, struct yaml_node *node, int depth)
+{
+    for (;;) {
+        bool ended = false;
+        struct yaml_node *key = build_next(builder, depth + 1, &ended), *item = key;
+        if (ended)
+            return 0;
+        if (key && node->kind == YAML_MAP)
+            item = build_next(builder, depth + 1, &ended);
+        if (!item || add_child(builder, node, node->kind == YAML_MAP ? key : NULL, item))
+            return -1;
+    }
 }
 
 static int by_text(const void *left, const void *right)
@@ -201,7 +231,8 @@ static int by_text(const void *left, const void *right)
 static void check_duplicates(const struct yaml_node *map, struct problems *problems)
 {
     struct yaml_node **sorted = allocate(map->count + 1, sizeof *sorted);
-    memcpy(sorted, map->keys, map->count * sizeof *sorted);
+    for (size_t i = 0; i < map->count; i++)
+        sorted[i] = map->keys[i];
     qsort(sorted, map->count, sizeof *sorted, by_text);
     for (size_t i = 1; i < map->count; i++)
         if (!strcmp(sorted[i]->text, sorted[i - 1]->text))
@@ -210,91 +241,108 @@ static void check_duplicates(const struct yaml_node *map, struct problems *probl
     free(sorted);
 }
 
-/* Keys are texts from here on, so that later readers need not ask. */
-static bool check_keys(const struct yaml_node *map, struct problems *problems)
+/* Keys are texts from here on, so that later readers need not ask; a file with others has no root. */
+static void check_keys(struct builder *builder, struct yaml_node *map)
 {
-    bool valid = true;
+    size_t texts = 0;
     for (size_t i = 0; i < map->count; i++) {
         const struct yaml_node *key = map->keys[i];
         if (key->kind == YAML_TEXT && !yaml_null(key))
-            continue;
-        problem_add(problems, key->line, key->column, "a key must be a text");
-        valid = false;
-    }
-    return valid;
-}
-
-static bool maps_valid(const struct yaml_tree *tree, struct problems *problems)
-{
-    bool valid = true;
-    for (size_t i = 0; i < tree->count; i++) {
-        if (tree->nodes[i].kind != YAML_MAP)
-            continue;
-        if (check_keys(&tree->nodes[i], problems))
-            check_duplicates(&tree->nodes[i], problems);
+            texts++;
         else
-            valid = false;
+            problem_add(builder->problems, key->line, key->column, "a key must be a text");
     }
-    return valid;
+    if (texts == map->count)
+        check_duplicates(map, builder->problems);
+    else
+        builder->tree->odd_keys = true;
 }
 
-/* --- reading ---------------------------------------------------------------------------------------------------- */
-
-static void take_document(struct yaml_tree *tree, yaml_document_t *document, struct problems *problems)
+static struct yaml_node *build_collection(struct builder *builder, const yaml_event_t *event, int depth)
 {
-    tree->count = (size_t)(document->nodes.top - document->nodes.start);
-    tree->nodes = allocate(tree->count + 1, sizeof *tree->nodes);
-    for (size_t i = 0; i < tree->count; i++)
-        take_node(tree, i, &document->nodes.start[i], problems);
-    tree->root = tree->count ? &tree->nodes[0] : NULL;
-    if (!tree->root)
-        problem_add(problems, 1, 1, "the file is empty");
-    else if (!tree_finite(tree, problems) || !maps_valid(tree, problems))
-        tree->root = NULL;
+    bool map = event->type == YAML_MAPPING_START_EVENT;
+    const yaml_char_t *tag = map ? event->data.mapping_start.tag : event->data.sequence_start.tag;
+    const yaml_char_t *anchor = map ? event->data.mapping_start.anchor : event->data.sequence_start.anchor;
+    struct yaml_node *node = new_node(builder, map ? YAML_MAP : YAML_LIST, event);
+    check_tag(builder, tag, map ? YAML_MAP_TAG : YAML_SEQ_TAG, event);
+    if (depth > YAML_MAX_DEPTH)
+        return stop_at(builder, event->start_mark, "nested too deeply");
+    if (keep_anchor(builder, anchor, node, event->start_mark) || build_children(builder, node, depth))
+        return NULL;
+    if (map)
+        check_keys(builder, node);
+    node->complete = true;
+    return node;
 }
 
-static void refuse_second_document(yaml_parser_t *parser, const char *bytes, size_t length, struct problems *problems)
+static struct yaml_node *build_node(struct builder *builder, const yaml_event_t *event, int depth)
 {
-    yaml_document_t document;
-    if (!yaml_parser_load(parser, &document)) {
-        syntax_problem(parser, bytes, length, problems);
+    if (event->type == YAML_ALIAS_EVENT)
+        return build_alias(builder, event, depth);
+    return event->type == YAML_SCALAR_EVENT ? build_text(builder, event) : build_collection(builder, event, depth);
+}
+
+/* --- the document ------------------------------------------------------------------------------------------------ */
+
+/* The next event's type, which tells where documents begin and end; its place in *mark. */
+static yaml_event_type_t next_type(struct builder *builder, yaml_mark_t *mark)
+{
+    yaml_event_t event;
+    if (next_event(builder, &event))
+        return YAML_NO_EVENT;
+    yaml_event_type_t type = event.type;
+    *mark = event.start_mark;
+    yaml_event_delete(&event);
+    return type;
+}
+
+static void build_document(struct builder *builder)
+{
+    bool ended;
+    yaml_mark_t mark;
+    yaml_event_type_t type = next_type(builder, &mark); /* the stream's start */
+    if (type == YAML_STREAM_START_EVENT)
+        type = next_type(builder, &mark);
+    if (type == YAML_STREAM_END_EVENT)
+        problem_add(builder->problems, 1, 1, "the file is empty");
+    if (type != YAML_DOCUMENT_START_EVENT)
         return;
-    }
-    if (yaml_document_get_root_node(&document))
-        problem_add(problems, (int)document.start_mark.line + 1, (int)document.start_mark.column + 1,
-                    "a second document begins here; a file holds one");
-    yaml_document_delete(&document);
+    const struct yaml_node *root = build_next(builder, 1, &ended);
+    if (!root || next_type(builder, &mark) != YAML_DOCUMENT_END_EVENT)
+        return;
+    type = next_type(builder, &mark);
+    if (type == YAML_DOCUMENT_START_EVENT)
+        stop_at(builder, mark, "a second document begins here; a file holds one");
+    else if (type == YAML_STREAM_END_EVENT && !builder->tree->odd_keys)
+        builder->tree->root = root;
 }
 
 void yaml_tree_read(struct yaml_tree *tree, const char *bytes, size_t length, struct problems *problems)
 {
-    yaml_parser_t parser;
-    yaml_document_t document;
     *tree = (struct yaml_tree){0};
     if (!bytes_valid(bytes, length, problems))
         return;
-    if (!yaml_parser_initialize(&parser)) {
-        problem_add(problems, 1, 1, "not enough memory");
-        return;
-    }
-    yaml_parser_set_input_string(&parser, (const unsigned char *)bytes, length);
-    if (yaml_parser_load(&parser, &document)) {
-        take_document(tree, &document, problems);
-        yaml_document_delete(&document);
-        if (tree->count)
-            refuse_second_document(&parser, bytes, length, problems);
+    struct builder *builder = allocate(1, sizeof *builder);
+    *builder = (struct builder){.bytes = bytes, .length = length, .tree = tree, .problems = problems};
+    if (yaml_parser_initialize(&builder->parser)) {
+        yaml_parser_set_input_string(&builder->parser, (const unsigned char *)bytes, length);
+        build_document(builder);
+        yaml_parser_delete(&builder->parser);
     } else {
-        syntax_problem(&parser, bytes, length, problems);
+        problem_add(problems, 1, 1, "not enough memory");
     }
-    yaml_parser_delete(&parser);
+    for (size_t i = 0; i < builder->anchor_count; i++)
+        free(builder->anchors[i].name);
+    free(builder);
 }
 
 void yaml_tree_release(struct yaml_tree *tree)
 {
     for (size_t i = 0; i < tree->count; i++) {
-        free(tree->nodes[i].text);
-        free(tree->nodes[i].keys);
-        free(tree->nodes[i].items);
+        free(tree->nodes[i]->text);
+        free(tree->nodes[i]->keys);
+        free(tree->nodes[i]->items);
+        free(tree->nodes[i]);
     }
     free(tree->nodes);
     *tree = (struct yaml_tree){0};

@@ -2,7 +2,8 @@
  * yaml-tree - one YAML document as nodes that know their line and column: the one module that sees libyaml.
  *
  * An alias is the node of its anchor, so a node may have several parents; the tree is finite all the same: cycles,
- * more than YAML_MAX_DEPTH levels and more than YAML_MAX_NODES nodes with aliases written out are problems.
+ * more than YAML_MAX_DEPTH levels and more than YAML_MAX_NODES nodes with aliases written out are problems. (Built from
+ * events: libyaml's own documents take quadratic time for deep nesting before anybody could refuse it.)
  * So are duplicate keys, keys that are no plain text, tags, several documents, and bytes that are no UTF-8.
  */
 #ifndef LEITMOTIF_YAML_TREE_H
@@ -13,7 +14,7 @@
 
 #include "leitmotif/problems.h"
 
-enum { YAML_MAX_BYTES = 16 << 20, YAML_MAX_DEPTH = 64, YAML_MAX_NODES = 2000000 };
+enum { YAML_MAX_BYTES = 16 << 20, YAML_MAX_DEPTH = 64, YAML_MAX_NODES = 2000000, YAML_MAX_ANCHORS = 256 };
 
 enum yaml_kind { YAML_TEXT, YAML_LIST, YAML_MAP };
 
@@ -25,11 +26,15 @@ struct yaml_node {
     struct yaml_node **keys;  /* YAML_MAP: [count], each YAML_TEXT */
     struct yaml_node **items; /* YAML_LIST, YAML_MAP: [count] */
     size_t count;
+    size_t capacity, size;    /* private from here: room for children; nodes below and itself, aliases written out; */
+    int height;               /* levels below */
+    bool complete;
 };
 
 struct yaml_tree {
-    struct yaml_node *nodes;
+    struct yaml_node **nodes; /* all of them, to free */
     size_t count;
+    bool odd_keys;            /* some key is no text */
     const struct yaml_node *root; /* NULL: nothing could be read */
 };
 
