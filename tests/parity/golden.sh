@@ -4,7 +4,7 @@
 HERE=$(cd "$(dirname "$0")" && pwd)
 cd "$WORK" || exit 1
 "$BIN/encode-text" --model "$MODEL" --prompt "synthwave, dreamy and nostalgic" --output condition &&
-    "$BIN/sample-tokens" --model "$MODEL" --condition condition --duration 2 --seed 1 --cache f32 --output tokens &&
+    "$BIN/sample-tokens" --threads 1 --model "$MODEL" --condition condition --duration 2 --seed 1 --cache f32 --output tokens &&
     "$BIN/decode-audio" --model "$MODEL" --tokens tokens --output wave.wav || exit 1
 command=compare
 [ "${1:-}" = --update ] && command=write
