@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Decoding by libavformat and libavcodec, from one descriptor of ours: no playlist, no network, no second file.
  *
- * libavcodec cuts encoder delay and padding as the demuxer found them; but for Vorbis, where the demuxer errs by a block in
- * files of one page, it is cut here, at the last granule position. What the file declares is compared with what was
+ * libavcodec cuts encoder delay and padding as the demuxer found them. The demuxers err in very short files, so that Vorbis
+ * and MP3 are cut here as well, at the end that the file declares. What the file declares is compared with what was
  * decoded, since libav ends a truncated file like a whole one.
  */
 #include <ctype.h>
@@ -35,7 +35,7 @@ struct audio {
     int stream;
     int frame_used;      /* samples per channel of `frame` already handed out */
     int64_t delivered;   /* frames handed out so far */
-    int64_t end;         /* where to cut: INT64_MAX, or the last granule position of Vorbis */
+    int64_t end;         /* where to cut: the declared end of Vorbis and MP3, else INT64_MAX */
     bool finished;
 };
 
@@ -249,8 +249,8 @@ struct audio *audio_open(const char *path)
         return NULL;
     }
     describe(audio);
-    bool cut = audio->decoder->codec_id == AV_CODEC_ID_VORBIS && audio->info.frames >= 0;
-    audio->end = cut ? audio->info.frames : INT64_MAX;
+    bool cut = audio->decoder->codec_id == AV_CODEC_ID_VORBIS || container_is(audio, "mp3");
+    audio->end = cut && audio->info.frames >= 0 ? audio->info.frames : INT64_MAX;
     return audio;
 }
 

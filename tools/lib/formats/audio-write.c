@@ -36,6 +36,7 @@ struct audio_writer {
     AVFrame *frame;     /* being filled */
     int filled, room;   /* samples per channel in frame, and as many as it takes */
     int64_t encoded;    /* frames handed to the encoder */
+    uint32_t padding;   /* frames that the MP3 encoder added at the end, so far */
     bool begun, finished;
     char path[40];      /* of the descriptor */
 };
@@ -208,11 +209,27 @@ struct audio_writer *audio_create(const char *path, const struct audio_format *f
 
 /* --- samples --- */
 
+/* LAME's padding may reach over two packets, but libavformat notes in the header only what the last one says: so that says
+ * all of it. The side data's second number (32 bits, little-endian) is the count of samples to drop at the end. */
+static void collect_padding(struct audio_writer *writer)
+{
+    size_t size = 0;
+    uint8_t *drop = av_packet_get_side_data(writer->packet, AV_PKT_DATA_SKIP_SAMPLES, &size);
+    if (!drop || size < 8)
+        return;
+    for (int i = 0; i < 4; i++)
+        writer->padding += (uint32_t)drop[4 + i] << 8 * i;
+    for (int i = 0; i < 4; i++)
+        drop[4 + i] = (uint8_t)(writer->padding >> 8 * i);
+}
+
 static int write_packets(struct audio_writer *writer)
 {
     int code;
     while ((code = avcodec_receive_packet(writer->encoder, writer->packet)) == 0) {
         writer->packet->stream_index = writer->stream->index;
+        if (writer->format.codec == AUDIO_MP3)
+            collect_padding(writer);
         av_packet_rescale_ts(writer->packet, writer->encoder->time_base, writer->stream->time_base);
         code = av_write_frame(writer->container, writer->packet);
         av_packet_unref(writer->packet);
