@@ -82,12 +82,13 @@ static int64_t physical_memory(void) { return (int64_t)sysconf(_SC_PHYS_PAGES) *
 static int check_memory(const struct encoder *encoder, int64_t tokens)
 {
     const int64_t needed = t5_weight_bytes(&encoder->model.text) + t5_work_bytes(&encoder->model.text, tokens);
+    const char *plural = tokens == 1 ? "" : "s";
     if (encoder->memory && needed > encoder->memory)
-        return fail("a prompt of %lld tokens needs %.1f MB for T5's weights and work; %.1f MB allowed; give --memory %lldM or more",
-                    (long long)tokens, megabytes(needed), megabytes(encoder->memory), (long long)(needed >> 20) + 1);
+        return fail("a prompt of %lld token%s needs %.1f MB for T5's weights and work; %.1f MB allowed; give --memory %lldM or more",
+                    (long long)tokens, plural, megabytes(needed), megabytes(encoder->memory), (long long)(needed >> 20) + 1);
     if (encoder->on_cpu && needed > physical_memory())
-        return fail("a prompt of %lld tokens needs %.1f MB for T5's weights and work; this machine has %.1f MB; shorten the prompt",
-                    (long long)tokens, megabytes(needed), megabytes(physical_memory()));
+        return fail("a prompt of %lld token%s needs %.1f MB for T5's weights and work; this machine has %.1f MB; shorten the prompt",
+                    (long long)tokens, plural, megabytes(needed), megabytes(physical_memory()));
     return 0;
 }
 
@@ -150,9 +151,12 @@ static json_t *encode_job(const struct encoder *encoder, const struct job *job)
 static void encode_all(struct tool_run *run, const struct encoder *encoder)
 {
     for (size_t i = 0; i < run->count; i++) {
+        if (!tool_job_begin(run, i))
+            continue;
         progress_step("encode", (int64_t)i, (int64_t)run->count);
-        if (tool_job_begin(run, i))
-            tool_job_end(run, i, encode_job(encoder, tool_job(run, i)));
+        json_t *result = encode_job(encoder, tool_job(run, i));
+        progress_step("encode", (int64_t)i + 1, (int64_t)run->count);
+        tool_job_end(run, i, result);
     }
 }
 
