@@ -169,6 +169,8 @@ int tensor_fill(struct tensor *x, double value)
 
 struct tensor *tensor_pad(struct tensor *x, int64_t left, int64_t right, bool reflect)
 {
-    return operation("aten::pad", "",
-                     ARGUMENTS(of_tensor(x), of_integers((int64_t[]){left, right}, 2), of_string(reflect ? "reflect" : "constant"), none()));
+    struct argument sides = of_integers((int64_t[]){left, right}, 2);
+    if (reflect)
+        return operation("aten::reflection_pad1d", "", ARGUMENTS(of_tensor(x), sides));
+    return operation("aten::pad", "", ARGUMENTS(of_tensor(x), sides, of_string("constant"), none()));
 }
