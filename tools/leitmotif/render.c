@@ -35,6 +35,14 @@ static int check_device(const char *device)
     return misuse("'--device %s': expected auto, cpu, cuda or cuda:N", device);
 }
 
+/* Jobs name their files in JSON. */
+static int check_workspace(const char *workspace)
+{
+    if (workspace[0] && utf8_valid(workspace, strlen(workspace)))
+        return 0;
+    return misuse("'--workspace %s': is %s", workspace, workspace[0] ? "not valid UTF-8" : "empty");
+}
+
 static enum progress_mode progress_mode(const struct render_options *options)
 {
     enum progress_mode mode = PROGRESS_AUTO;
@@ -53,7 +61,7 @@ static void replace_models(struct project *project, const char *model)
 
 int render_prepare(const struct render_options *options, struct project *project)
 {
-    if (check_device(options->device))
+    if (check_device(options->device) || check_workspace(render_workspace(options)))
         return -1;
     progress_start(progress_mode(options));
     if (options->quiet)

@@ -31,7 +31,8 @@ struct runner {
     size_t settled_count, job_count; /* of those that this run is about */
     struct batch **batches; /* running */
     size_t batch_count, batch_capacity;
-    size_t shown_job;       /* of the call whose progress is shown */
+    size_t shown_job;       /* of the neural program whose progress is shown; 0: all jobs together are */
+    const struct batch *shown_batch;
     bool stopping;          /* nothing new is started, children were told to end */
     double kill_at;
     int signals_passed;
@@ -74,11 +75,14 @@ static bool is_held_up(const struct job *job)
     return false;
 }
 
-static void show_settled(const struct runner *runner, const char *stage)
+static void show_settled(struct runner *runner, const char *stage)
 {
     for (size_t i = 0; i < runner->batch_count; i++)
         if (runner->batches[i]->stage->neural)
             return; /* whose own progress is shown */
+    if (runner->shown_job)
+        progress_job(1, 1, NULL);
+    runner->shown_job = 0;
     progress_step(stage, (int64_t)runner->settled_count, (int64_t)runner->job_count);
 }
 
@@ -128,8 +132,9 @@ static void show_progress(void *context, const struct batch *batch, const json_t
         failure_clear();
         return;
     }
-    if (runner->shown_job != (size_t)job)
+    if (runner->shown_batch != batch || runner->shown_job != (size_t)job)
         progress_job((size_t)job, batch->count, batch->jobs[job - 1]->label);
+    runner->shown_batch = batch;
     runner->shown_job = (size_t)job;
     progress_step(batch->stage->program, done, total);
 }
@@ -144,7 +149,6 @@ static void start(struct runner *runner, struct job **jobs, size_t count)
                             .process = {.output.descriptor = -1, .errors.descriptor = -1}};
     runner->batches = grow(runner->batches, runner->batch_count, &runner->batch_capacity, sizeof *runner->batches);
     runner->batches[runner->batch_count++] = batch;
-    runner->shown_job = 0;
     batch_start(batch, jobs, count);
 }
 

@@ -101,7 +101,8 @@ static char *tags_of(const struct plan *plan, const struct plan_take *take)
     text_appendf(&value, "AI generated with %s by Leitmotif", model->name);
     append_tag(&tags, "comment", value.data);
     append_tag(&tags, "model", model->name);
-    append_tag(&tags, "prompt", settings->prompt);
+    if (settings->prompt[0])
+        append_tag(&tags, "prompt", settings->prompt);
     value.length = 0;
     text_appendf(&value, "%lld", (long long)settings->seed);
     append_tag(&tags, "seed", value.data);
