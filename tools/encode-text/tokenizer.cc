@@ -27,9 +27,11 @@ try {
         return tokenizer;
     delete tokenizer;
     if (status.ok())
-        fail("'%s': has no end mark, which T5 needs; the file is of another kind of model", path);
+        fail("'%s' has no end mark, which T5 needs: it is of another kind of model", path);
+    else if (status.code() == sentencepiece::util::StatusCode::kInternal) /* its text is a line of SentencePiece's source */
+        fail("'%s' is no SentencePiece model, or damaged: fetch the model again", path);
     else
-        fail("'%s' is no SentencePiece model: %s", path, status.error_message());
+        fail("cannot read the tokenizer '%s': %s", path, status.error_message());
     return nullptr;
 } catch (const std::exception &exception) {
     fail("'%s': %s", path, exception.what());

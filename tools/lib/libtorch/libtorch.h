@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * libtorch - opening libtorch at run time through its exported C symbols. Only the files of this folder see it.
  *
- * Order: $LEITMOTIF_LIBTORCH (a folder, or the .so itself), the folder that docs/docker's installer wrote into
- * libtorch.path (project folder, then /opt/leitmotif), python3's own torch. 2.11 to 2.14 and later.
+ * Order: $LEITMOTIF_LIBTORCH (the .so itself, torch/lib, torch/, or the folder that holds torch/), the last of these as the
+ * installer wrote it into libtorch.path (project folder, then /opt/leitmotif), python3's own torch. 2.11 and later. Where
+ * libtorch.so cannot be opened (a CUDA build without NVIDIA's packages), libtorch_cpu.so beside it serves.
  */
 #ifndef LEITMOTIF_LIBTORCH_LIBTORCH_H
 #define LEITMOTIF_LIBTORCH_LIBTORCH_H
@@ -19,7 +20,8 @@ const char *libtorch_place(void);   /* the file loaded */
 enum device_kind { DEVICE_CPU, DEVICE_CUDA };
 struct device { enum device_kind kind; int index; };
 
-/* "auto", "cpu", "cuda", "cuda:1" -> a device that works, after libtorch_open. auto takes CUDA if it is there. */
+/* "auto", "cpu", "cuda", "cuda:1" -> a device that works, after libtorch_open; anything else is misuse. auto takes CUDA if it
+ * is there. A GPU that is asked for and cannot be used is a failure that says why. */
 int device_resolve(const char *request, struct device *device);
 const char *device_text(struct device device); /* "cpu", "cuda:0" */
 

@@ -4,8 +4,8 @@
  * Every function that returns a tensor puts it into the innermost open scope of the thread; scope_close frees what is
  * in it, newest first. scope_keep moves a tensor one scope out (a function that returns a tensor keeps it last).
  * tensor_own takes a tensor out of all scopes for what lives long (weights, caches); tensor_free frees such a one.
- * After a failure every operation does nothing and returns NULL, and NULL operands are accepted then: chains need no
- * checks, look at failed() once at the end. A NULL operand without a failure is a programmer's error (assert), except
+ * After a failure every operation does nothing and returns NULL, and NULL operands are accepted then (sizes are 0, data is
+ * NULL): chains need no checks, look at failed() once at the end. A NULL operand without a failure is a programmer's error (assert), except
  * where "or NULL" is written. Shapes below are [sizes]; all results are new tensors unless "view" is written.
  */
 #ifndef LEITMOTIF_LIBTORCH_TENSOR_H
@@ -62,7 +62,7 @@ int tensor_copy(struct tensor *into, struct tensor *from);                     /
 int tensor_fill(struct tensor *x, double value);                               /* in place */
 struct tensor *tensor_pad(struct tensor *x, int64_t left, int64_t right, bool reflect); /* last dimension; zeros if not reflect */
 
-/* arithmetic; broadcasting as usual */
+/* arithmetic; broadcasting as usual; add and sub want floating-point types */
 struct tensor *tensor_add(struct tensor *a, struct tensor *b);
 struct tensor *tensor_add_scaled(struct tensor *a, struct tensor *b, double scale); /* a + scale b */
 struct tensor *tensor_sub(struct tensor *a, struct tensor *b);
