@@ -55,7 +55,9 @@ static int open_fixture(void **state)
     free(scratch_file("evil/good.wav", "RIFF", 4));
     for (size_t i = 0; i < 3; i++)
         fixture->takes[i] = (struct take_report){.take = &fixture->project.takes[i], .model = "demo", .licence = "Apache-2.0", .guidance = 3,
-                                                 .keys = json_pack("{s:s}", "transcode", "ab"), .made_by = json_object(), .findings = json_array()};
+                                                 .keys = json_pack("{s:s}", "transcode", "ab"),
+                                                 .made_by = json_pack("{s:{s:[{s:s}]}}", "transcode", "outputs", "file", "/somewhere/else/good.ogg"),
+                                                 .findings = json_array()};
     string_list_add(&fixture->takes[0].files, "good.ogg");
     string_list_add(&fixture->takes[0].files, "good.wav");
     json_array_append_new(fixture->takes[0].findings, verdict("good.ogg", 1));
@@ -132,6 +134,7 @@ static void no_path_of_the_store_is_told(void **state)
     assert_int_equal(report_write(&fixture->report), 0);
     char *json = content_of(fixture, "report.json");
     assert_null(strstr(json, "/somewhere/else"));
+    assert_says(json, "\"outputs\": [\n            {\n              \"file\": \"good.ogg\"");
     free(json);
 }
 

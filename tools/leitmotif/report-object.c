@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "base/hash.h"
+#include "base/memory.h"
 #include "base/path.h"
 #include "base/version.h"
 #include "leitmotif/wording.h"
@@ -126,6 +127,33 @@ void append_command(struct text *text, const struct project *project, const stru
     append_shell_word(text, take->prompt);
 }
 
+/* Files without their folders, which are temporary ones of the run that made them. Changes value, which is a copy. */
+static void forget_folders(json_t *value)
+{
+    const char *key;
+    json_t *member;
+    size_t i;
+    json_object_foreach(value, key, member) {
+        const char *path = json_string_value(member);
+        if (path && strchr(path, '/') && (!strcmp(key, "file") || !strcmp(key, "output") || !strcmp(key, "input"))) {
+            char *name = copy_string(path_name(path));
+            json_string_set(member, name);
+            free(name);
+        } else {
+            forget_folders(member);
+        }
+    }
+    json_array_foreach(value, i, member)
+        forget_folders(member);
+}
+
+static json_t *made_by_object(const struct take_report *result)
+{
+    json_t *made_by = json_deep_copy(result->made_by);
+    forget_folders(made_by);
+    return made_by ? made_by : json_object();
+}
+
 static json_t *settings_object(const struct take_report *result)
 {
     const struct take *take = result->take;
@@ -149,11 +177,11 @@ static json_t *result_object(const struct report *report, const struct take_repo
     if (!files)
         return NULL;
     append_command(&command, report->project, result);
-    json_t *object = json_pack("{s:s, s:s, s:I, s:s, s:o, s:o, s:s, s:o, s:o, s:o, s:O?, s:O?, s:s}", "name", take->name, "track",
+    json_t *object = json_pack("{s:s, s:s, s:I, s:s, s:o, s:o, s:s, s:o, s:o, s:o, s:O?, s:o, s:s}", "name", take->name, "track",
                                take->track, "variation", (json_int_t)take->variation, "prompt", take->prompt, "model",
                                model_object(result), "settings", settings_object(result), "status", status_names[result->status],
                                "reason", text_or_null(result->reason), "files", files, "findings", findings_array(result), "keys",
-                               result->keys, "made_by", result->made_by, "command", text_string(&command));
+                               result->keys, "made_by", made_by_object(result), "command", text_string(&command));
     text_release(&command);
     if (!object)
         fail("cannot report on '%s': the path of its model is no UTF-8", take->name);
