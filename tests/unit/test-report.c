@@ -263,6 +263,35 @@ static void files_of_an_earlier_report_are_names_in_its_folder(void **state)
     string_list_release(&files);
 }
 
+/* Every key is explained; what the tools say is theirs to explain. */
+static void assert_keys_in(const char *page, const json_t *value)
+{
+    const char *key;
+    json_t *member;
+    size_t i;
+    json_object_foreach((json_t *)(uintptr_t)value, key, member) {
+        char *quoted = format_string("`%s`", key);
+        assert_says(page, quoted);
+        free(quoted);
+        if (strcmp(key, "keys") && strcmp(key, "made_by") && strcmp(key, "outputs"))
+            assert_keys_in(page, member);
+    }
+    json_array_foreach(value, i, member)
+        assert_keys_in(page, member);
+}
+
+static void every_key_is_in_the_documentation(void **state)
+{
+    struct fixture *fixture = *state;
+    struct text page = {0};
+    json_t *report = report_object(&fixture->report, NULL);
+    assert_int_equal(file_read("docs/report.md", 1 << 20, &page), 0);
+    json_object_del(json_object_get(report, "project"), "verify"); /* docs/yaml.md has those */
+    assert_keys_in(page.data, report);
+    json_decref(report);
+    text_release(&page);
+}
+
 static void numbers_sizes_and_times_are_written_for_people(void **state)
 {
     struct text text = {0};
@@ -306,6 +335,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(hashes_are_taken_over_only_for_the_same_result, open_fixture, close_fixture),
         cmocka_unit_test_setup_teardown(a_missing_release_file_is_a_failure, open_fixture, close_fixture),
         cmocka_unit_test_setup_teardown(files_of_an_earlier_report_are_names_in_its_folder, open_fixture, close_fixture),
+        cmocka_unit_test_setup_teardown(every_key_is_in_the_documentation, open_fixture, close_fixture),
         cmocka_unit_test(numbers_sizes_and_times_are_written_for_people),
     };
     return cmocka_run_group_tests(tests, scratch_open, scratch_remove);
