@@ -117,7 +117,7 @@ static void the_json_has_settings_files_and_findings(void **state)
     assert_string_equal(string_at(good, "status", ""), "done");
     assert_string_equal(string_at(bad, "status", ""), "failed");
     assert_string_equal(string_at(bad, "reason", ""), "verify bad.ogg: <silent>");
-    assert_string_equal(string_at(later, "status", ""), "not made");
+    assert_string_equal(string_at(later, "status", ""), "not_made");
     assert_int_equal(json_integer_value(json_object_get(json_object_get(report, "summary"), "failed")), 1);
     assert_int_equal(json_integer_value(json_object_get(file, "bytes")), 7);
     assert_true(json_number_value(json_object_get(file, "loudness")) == -16.25);

@@ -76,7 +76,7 @@ static void append_result(struct text *text, const json_t *result)
         append_file(text, file);
     if (!strcmp(string_at(result, "status", ""), "failed"))
         append_line(text, "failed", string_at(result, "reason", ""));
-    else if (!strcmp(string_at(result, "status", ""), "not made"))
+    else if (!strcmp(string_at(result, "status", ""), "not_made"))
         append_line(text, "not made", "not asked for yet");
 }
 

@@ -36,15 +36,15 @@ static void append_json_number(struct text *page, const json_t *value)
 
 static void append_head(struct text *page, const json_t *result)
 {
-    const char *status = string_at(result, "status", "");
+    const char *word = has_status(result, "done") ? "passed" : has_status(result, "failed") ? "failed" : "not made";
     const json_t *first = json_array_get(json_object_get(result, "files"), 0), *duration = json_object_get(first, "duration");
     append_element(page, "<div class=\"head\"><h2>", string_at(result, "name", ""), "</h2>");
-    text_appendf(page, "<span class=\"badge%s\">", has_status(result, "not made") ? "" : has_status(result, "failed") ? " failed" : " done");
+    text_appendf(page, "<span class=\"badge%s\">", has_status(result, "not_made") ? "" : has_status(result, "failed") ? " failed" : " done");
     if (json_is_number(duration)) {
         append_time(page, json_number_value(duration));
         text_append(page, " · ");
     }
-    append_element(page, "", has_status(result, "done") ? "passed" : status, "</span></div>\n");
+    append_element(page, "", word, "</span></div>\n");
 }
 
 static const struct audio_type {

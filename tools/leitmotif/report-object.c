@@ -14,7 +14,7 @@
 #include "leitmotif/wording.h"
 
 static const char *const status_names[] = {
-    [TAKE_MADE] = "done", [TAKE_REUSED] = "done", [TAKE_FAILED] = "failed", [TAKE_NOT_MADE] = "not made",
+    [TAKE_MADE] = "done", [TAKE_REUSED] = "done", [TAKE_FAILED] = "failed", [TAKE_NOT_MADE] = "not_made",
 };
 
 static json_t *text_or_null(const char *text)
