@@ -158,7 +158,9 @@ static void accept_feeds(struct schedule *schedule, struct engine_feed *feeds, i
 {
     for (int i = 0; i < count; i++) {
         struct place *place = &schedule->places[feeds[i].slot];
-        if (take_accept(&place->take, &schedule->sampler, &feeds[i]) || take_finished(&place->take))
+        bool ended = take_accept(&place->take, &schedule->sampler, &feeds[i]) || take_finished(&place->take);
+        show_progress(schedule);
+        if (ended)
             end_job(schedule, place);
     }
 }
@@ -186,7 +188,6 @@ static void run_jobs(struct schedule *schedule)
             fail_feeds(schedule, feeds, count);
             continue;
         }
-        show_progress(schedule);
         accept_feeds(schedule, feeds, count);
     }
 }
