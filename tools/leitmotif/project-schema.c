@@ -67,12 +67,10 @@ static const struct field output_fields[] = {
     {0},
 };
 
-static const char *const loudness_over[] = {"track", "album", NULL};
-
 static const struct field loudness_fields[] = {
     {"target", FIELD_NUMBER, offsetof(struct project, loudness_target), -70, 0, "LUFS", NULL, false, NULL},
     {"true_peak", FIELD_NUMBER, offsetof(struct project, true_peak), -20, 0, "dBTP", NULL, false, NULL},
-    {"over", FIELD_BLOCK, 0, 0, 0, NULL, loudness_over, false, read_over},
+    {"over", FIELD_BLOCK, 0, 0, 0, NULL, NULL, false, read_over},
     {0},
 };
 
