@@ -86,7 +86,7 @@ echo '{"condition": "piano.condition", "output": "e.tokens"}' >one.jsonl
 check 'a dry run of a job' 0 '"windows":1,"steps":503,"memory":\{.*"total":[0-9]+' '' -- "$BIN/sample-tokens" --model "$TINY" --device cpu --jobs one.jsonl --dry-run
 that 'makes nothing' test ! -e e.tokens
 check 'within the limit' 0 '' '' -- tokens --output small.tokens --duration 1 --memory 100M
-check 'too much: what would help' 1 '' "^sample-tokens: 'tiny-text' in f32 needs [0-9.]+ MB for one track of 30 s; 11.00 MB allowed; try --weights f16$" -- tokens --output x.tokens --duration 30 --memory 11M
+check 'too much: what would help' 1 '' "^sample-tokens: 'tiny-text' in f32 needs [0-9.]+ MB for one track of 30 s; 12.00 MB allowed; try --weights f16$" -- tokens --output x.tokens --duration 30 --memory 12M
 check 'too much: shorter' 1 '' "; 6.00 MB allowed; try --duration [0-9]+ --weights f16$" -- tokens --output x.tokens --duration 30 --memory 6M
 check 'too much: fewer at once' 1 '' "for 8 tracks of 1 s; .*; try --batch 1$" -- tokens --output x.tokens --duration 1 --batch 8 --memory 5M
 check 'far too much' 1 '' 'no setting makes it fit: use a smaller model' -- tokens --output x.tokens --memory 1M
