@@ -33,10 +33,11 @@ static void set_gain(struct master *master, double gain_db, double ceiling_dbtp)
     master->reduction_db = smallest < 1 ? -20 * log10(smallest) : 0;
 }
 
-/* Raises the gain by what is missing until the loudness is there, or the limiter works too hard for it. */
+/* Raises the gain by what is missing until the loudness is there, or the limiter works too hard for it. What a decibel of
+ * gain is worth under the limiter is learnt on the way. */
 static int reach_loudness(struct master *master, double target_lufs, double ceiling_dbtp)
 {
-    double gain_db = target_lufs - master->before.integrated_lufs;
+    double gain_db = target_lufs - master->before.integrated_lufs, last_gain_db = 0, last_lufs = 0, worth = 1;
     for (int attempt = 0; attempt < GAIN_ATTEMPTS; attempt++) {
         double lufs;
         set_gain(master, gain_db, ceiling_dbtp);
@@ -49,7 +50,11 @@ static int reach_loudness(struct master *master, double target_lufs, double ceil
             return -1;
         if (fabs(target_lufs - lufs) <= GOOD_LOUDNESS_LU)
             return 0;
-        gain_db += target_lufs - lufs;
+        if (attempt > 0 && gain_db != last_gain_db)
+            worth = fmax(0.2, fmin(1, (lufs - last_lufs) / (gain_db - last_gain_db)));
+        last_gain_db = gain_db;
+        last_lufs = lufs;
+        gain_db += (target_lufs - lufs) / worth;
     }
     return 0;
 }
