@@ -131,16 +131,15 @@ static void explain_stored(struct explanation *explanation, const struct plan_ta
 
 static void explain_removals(const struct explanation *explanation)
 {
-    struct string_list earlier = {0};
+    struct string_list leftovers = {0};
     json_t *kept = json_object();
     for (size_t t = 0; t < explanation->plan.take_count; t++)
         for (size_t i = 0; i < explanation->plan.takes[t].files.count; i++)
             json_object_set_new(kept, explanation->plan.takes[t].files.items[i], json_true());
-    report_files(explanation->folder, &earlier);
-    for (size_t i = 0; i < earlier.count; i++)
-        if (!json_object_get(kept, earlier.items[i]))
-            printf("remove '%s/%s'\n", explanation->folder, earlier.items[i]);
-    string_list_release(&earlier);
+    publish_leftovers(explanation->folder, kept, &leftovers);
+    for (size_t i = 0; i < leftovers.count; i++)
+        printf("remove '%s/%s'\n", explanation->folder, leftovers.items[i]);
+    string_list_release(&leftovers);
     json_decref(kept);
 }
 

@@ -44,11 +44,6 @@ static int publish(void *context, const struct plan_take *take, struct take_repo
     return result;
 }
 
-static void list_file(json_t *names, const char *name)
-{
-    json_object_set_new(names, name, json_true());
-}
-
 /* A take that was not made, because nobody asked for it, keeps the files that it has. */
 static void list_earlier(const struct target *target, const json_t *earlier, const struct plan_take *take, struct take_report *report)
 {
@@ -60,37 +55,55 @@ static void list_earlier(const struct target *target, const json_t *earlier, con
     }
 }
 
-static void remove_files(const char *folder, json_t *earlier, const json_t *kept)
+static json_t *names_of(const struct string_list *files)
 {
-    const char *name;
-    json_t *value;
-    json_object_foreach(earlier, name, value) {
-        char *place = path_join(folder, name);
-        if (!json_object_get(kept, name) && unlink(place) == 0)
+    json_t *names = json_object();
+    for (size_t i = 0; i < files->count; i++)
+        json_object_set_new(names, files->items[i], json_true());
+    return names;
+}
+
+static void keep_earlier(const struct target *target)
+{
+    struct string_list files = {0};
+    report_files(target->folder, &files);
+    json_t *earlier = names_of(&files);
+    for (size_t t = 0; t < target->render->plan.take_count; t++)
+        list_earlier(target, earlier, &target->render->plan.takes[t], &target->render->takes[t]);
+    json_decref(earlier);
+    string_list_release(&files);
+}
+
+static void remove_leftovers(const char *folder, const json_t *kept)
+{
+    struct string_list leftovers = {0};
+    publish_leftovers(folder, kept, &leftovers);
+    for (size_t i = 0; i < leftovers.count; i++) {
+        char *place = path_join(folder, leftovers.items[i]);
+        if (unlink(place) == 0)
             note("removed '%s'", place);
         free(place);
     }
+    string_list_release(&leftovers);
 }
 
-/* Files that the earlier report lists and this one will not: their track left the project, or failed. */
+/* The folder holds what the report will list, and foreign files. */
 static void tidy(const struct target *target)
 {
-    struct render *render = target->render;
-    struct string_list names = {0};
-    json_t *earlier = json_object(), *kept = json_object();
-    report_files(target->folder, &names);
-    for (size_t i = 0; i < names.count; i++)
-        list_file(earlier, names.items[i]);
+    const struct render *render = target->render;
+    json_t *kept = json_object();
+    bool partial = false;
+    for (size_t t = 0; t < render->plan.take_count; t++)
+        partial = partial || render->takes[t].status == TAKE_NOT_MADE;
+    if (partial)
+        keep_earlier(target);
     for (size_t t = 0; t < render->plan.take_count; t++) {
-        struct take_report *report = &render->takes[t];
-        list_earlier(target, earlier, &render->plan.takes[t], report);
-        for (size_t i = 0; i < report->files.count; i++)
-            list_file(kept, report->files.items[i]);
+        json_t *names = names_of(&render->takes[t].files);
+        json_object_update(kept, names);
+        json_decref(names);
     }
-    remove_files(target->folder, earlier, kept);
-    json_decref(earlier);
+    remove_leftovers(target->folder, kept);
     json_decref(kept);
-    string_list_release(&names);
 }
 
 /* What `leitmotif plan` compares with. */

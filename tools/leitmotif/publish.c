@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "leitmotif/publish.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -10,7 +11,9 @@
 #include <unistd.h>
 
 #include "base/failure.h"
+#include "base/file.h"
 #include "base/json.h"
+#include "base/memory.h"
 #include "base/output.h"
 #include "base/path.h"
 
@@ -65,6 +68,38 @@ int publish_file(const char *stored, const char *place)
     output_discard(&output);
     close(source);
     return result;
+}
+
+/* Whether the folder holds anything but the report and these: most often not, and then nobody need read a long report. */
+static bool holds_others(const char *folder, const json_t *kept)
+{
+    static const char *const own[] = {".", "..", "report.json", "soundtrack_info.txt", "index.html"};
+    DIR *listing = opendir(folder);
+    struct dirent *entry;
+    bool others = false;
+    while (listing && !others && (entry = readdir(listing))) {
+        others = !json_object_get(kept, entry->d_name);
+        for (size_t i = 0; i < COUNT_OF(own); i++)
+            others = others && strcmp(entry->d_name, own[i]) != 0;
+    }
+    if (listing)
+        closedir(listing);
+    return others;
+}
+
+void publish_leftovers(const char *folder, const json_t *kept, struct string_list *leftovers)
+{
+    struct string_list earlier = {0};
+    if (!holds_others(folder, kept))
+        return;
+    report_files(folder, &earlier);
+    for (size_t i = 0; i < earlier.count; i++) {
+        char *place = path_join(folder, earlier.items[i]);
+        if (!json_object_get(kept, earlier.items[i]) && file_exists(place))
+            string_list_add(leftovers, earlier.items[i]);
+        free(place);
+    }
+    string_list_release(&earlier);
 }
 
 /* The value that the first verdict with this check found, in text; nothing where there is none. */

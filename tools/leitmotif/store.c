@@ -137,17 +137,23 @@ json_t *store_result(const struct store *store, const char *key)
     return result;
 }
 
-char *store_recipe(const struct store *store, const char *key)
+/* A whole file, yours; NULL, without a failure, when it cannot be read. */
+static char *read_text(const char *path)
 {
     struct text content = {0};
-    char *path = store_path(store, key, "recipe.json");
     bool there = file_exists(path) && file_read(path, LARGEST_JSON, &content) == 0;
     failure_clear();
-    free(path);
     if (there)
         return text_take(&content);
     text_release(&content);
     return NULL;
+}
+
+char *store_recipe(const struct store *store, const char *key)
+{
+    char *path = store_path(store, key, "recipe.json"), *text = read_text(path);
+    free(path);
+    return text;
 }
 
 char *store_begin(const struct store *store, const char *key)
@@ -240,11 +246,17 @@ json_t *store_render(const struct store *store, const char *title)
     return read_object(render_path(store, title));
 }
 
+/* One that says the same is left alone. */
 int store_render_save(const struct store *store, const char *title, const json_t *render)
 {
-    char *folder = path_join(store->folder, RENDERS_FOLDER), *name = format_string("%s.json", title);
-    int result = folder_make(folder) || write_object(folder, name, render) ? -1 : 0;
-    free(name);
+    char *folder = path_join(store->folder, RENDERS_FOLDER), *path = render_path(store, title), *text = json_canonical(render);
+    char *before = read_text(path);
+    int result = before && strcmp(before, text) == 0 ? 0 : -1;
+    if (result)
+        result = folder_make(folder) || file_write(path, text, strlen(text)) ? -1 : 0;
+    free(before);
+    free(text);
+    free(path);
     free(folder);
     return result;
 }
