@@ -262,7 +262,7 @@ static char *job_reason(const struct job *job)
     case JOB_FAILED:
         return format_string("%s: %s", job->name, job->error);
     case JOB_HELD_UP:
-        return NULL; /* the job that failed is another one of the take */
+        return NULL; /* the job that failed says why */
     default:
         return format_string("%s: stopped before it was made", job->name);
     }
@@ -275,7 +275,7 @@ char *take_reason(const struct plan_take *take)
         if (reason)
             return reason;
     }
-    return NULL;
+    return take_complete(take) ? NULL : copy_string("a result of another take, which it needs, failed");
 }
 
 json_t *take_keys(const struct plan_take *take)
