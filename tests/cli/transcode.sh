@@ -85,6 +85,10 @@ that 'gain is what it says' within "$(loudness g.wav)" "$(awk -v a="$(loudness m
 check 'what will be clipped is said' 0 '' "'c.wav' has [0-9]+ samples beyond full scale" -- "$transcode" -i mono.wav --gain 12 -o c.wav
 make_audio silent.wav 0 32000 1
 make_audio short.wav "$tone" 32000 0.3
+ffmpeg -v error -f lavfi -i 'aevalsrc=0.3+0.05*sin(2*PI*440*t):d=2:s=32000' -c:a pcm_f32le offset.wav
+check 'an offset is taken away before levelling' 0 '' '' -- "$transcode" -i offset.wav --loudness -14 -o centred.flac
+that 'the release file has no offset (measured 0.000000)' bash -c "ffmpeg -hide_banner -i centred.flac -af astats -f null - 2>&1 | grep 'DC offset' | tail -1 | grep -qE ' -?0\.0000'"
+that 'and needs no limiter to be loud' within "$(loudness centred.flac)" -14 0.11
 check 'silence has no loudness' 0 '' "'s.wav' is silent or shorter" -- "$transcode" -i silent.wav --loudness -14 --trim-silence -o s.wav
 that 'and stays' [ "$(frames s.wav 1)" = 32000 ]
 check 'nor has a moment' 0 '' 'silent or shorter than 0.4 s' -- "$transcode" -i short.wav --loudness -14 -o s.ogg

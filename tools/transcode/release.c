@@ -60,6 +60,8 @@ static int load(struct release *release)
     progress_step("decode", 0, (int64_t)request->outputs->count + 1);
     if (sound_load(&release->input, request->input) != 0 || sound_measure(&release->input, &release->input_level) != 0)
         return -1;
+    if (!isnan(request->level.target_lufs))
+        sound_centre(&release->input);
     if (request->trim_silence && !sound_trim(&release->input))
         add_note(release, "'%s' is silent: nothing was trimmed", request->input);
     return sound_fade(&release->input, request->fade_in_seconds, request->fade_out_seconds);

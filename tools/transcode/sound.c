@@ -92,6 +92,18 @@ int sound_fade(struct sound *sound, double in_seconds, double out_seconds)
     return fade(sound, in_seconds, "fade-in", false) || fade(sound, out_seconds, "fade-out", true) ? -1 : 0;
 }
 
+void sound_centre(struct sound *sound)
+{
+    for (int c = 0; c < sound->channels; c++) {
+        double sum = 0;
+        for (int64_t n = 0; n < sound->frames; n++)
+            sum += sound->samples[n * sound->channels + c];
+        float offset = (float)(sum / (double)sound->frames);
+        for (int64_t n = 0; n < sound->frames; n++)
+            sound->samples[n * sound->channels + c] -= offset;
+    }
+}
+
 struct sound sound_with_channels(const struct sound *sound, int channels)
 {
     struct sound copy = {allocate((size_t)(sound->frames * channels), sizeof(float)), sound->frames, channels, sound->rate_hz};

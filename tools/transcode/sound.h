@@ -24,6 +24,10 @@ void sound_release(struct sound *sound); /* accepts all-zero */
  * nothing is louder, and nothing was cut. */
 bool sound_trim(struct sound *sound);
 
+/* Takes each channel's mean away. An offset cannot be heard and loudness does not count it, but it takes headroom: a model's
+ * offset of -0.07 in a soft piece stood at -0.3 after levelling, and pushed the limiter. */
+void sound_centre(struct sound *sound);
+
 /* Raised-cosine fades at the ends; 0: none. Fails when one is longer than the sound. */
 int sound_fade(struct sound *sound, double in_seconds, double out_seconds);
 
