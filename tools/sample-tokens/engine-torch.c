@@ -358,8 +358,8 @@ static int64_t scratch_elements(const struct model *model, const struct engine_s
     const struct language_config *config = &model->language;
     int64_t d = config->width, f = config->feed_forward, outputs = config->codebooks * config->vocabulary;
     int64_t rows = settings->slots * settings->rows, columns = rows * largest(settings->prefill, 1);
-    /* x, its norm, what is added, the sum; with q k v, attention's own 3, heads and heads in order, or f before and after GELU */
-    int64_t layer = columns * (4 * d + largest(8 * d, 2 * f));
+    /* x, its norm, what is added, the sum; with q k v, attention's own 3, heads and heads in order, or f and GELU's own 3 */
+    int64_t layer = columns * (4 * d + largest(8 * d, 4 * f));
     int64_t embedding = columns * (config->codebooks + 2) * d;
     int64_t text = settings->text_tokens * (model->text.width + 4 * d);
     int64_t elements = largest(largest(layer, embedding), text) + 3 * rows * outputs;

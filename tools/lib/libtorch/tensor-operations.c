@@ -36,7 +36,16 @@ struct tensor *tensor_sigmoid(struct tensor *x) { return unary("aten::sigmoid", 
 struct tensor *tensor_tanh(struct tensor *x) { return unary("aten::tanh", x); }
 struct tensor *tensor_relu(struct tensor *x) { return unary("aten::relu", x); }
 
-struct tensor *tensor_gelu(struct tensor *x) { return operation("aten::gelu", "", ARGUMENTS(of_tensor(x), of_string("none"))); }
+/* x times the normal distribution function, which is the exact GELU: aten::gelu takes a string, and libtorch's own conversion
+ * of strings leaks 32 bytes at each call, so a megabyte and more for every track. */
+struct tensor *tensor_gelu(struct tensor *x)
+{
+    struct scope scope;
+    scope_open(&scope);
+    struct tensor *result = scope_keep(&scope, tensor_mul(x, unary("aten::special_ndtr", x)));
+    scope_close(&scope);
+    return result;
+}
 
 struct tensor *tensor_scale(struct tensor *x, double factor)
 {
