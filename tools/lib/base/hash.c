@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/evp.h>
+#include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -21,9 +22,21 @@ static void to_hex(const unsigned char digest[32], char hex[HASH_HEX_SIZE])
     hex[64] = 0;
 }
 
+static const EVP_MD *sha256;
+
+static void find_sha256(void)
+{
+    sha256 = EVP_MD_fetch(NULL, "SHA2-256", NULL);
+    if (!sha256)
+        sha256 = EVP_sha256();
+}
+
+/* EVP_sha256() is looked up anew by each digest, which takes longer than the digest of a short text. */
 void hash_raw(const void *bytes, size_t length, unsigned char digest[32])
 {
-    EVP_Digest(bytes, length, digest, NULL, EVP_sha256(), NULL);
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, find_sha256);
+    EVP_Digest(bytes, length, digest, NULL, sha256, NULL);
 }
 
 void hash_bytes(const void *bytes, size_t length, char hex[HASH_HEX_SIZE])
