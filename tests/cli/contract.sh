@@ -21,4 +21,14 @@ waits_not 'sample-tokens --continue' "${sample[@]}" --condition in.condition --c
 waits_not decode-audio "${decode[@]}" --tokens pipe --output out
 waits_not transcode "${transcode[@]}" --input pipe --output out.ogg
 waits_not verify "${verify[@]}" pipe
+
+# A closed stderr must not lend its number to the result.
+check 'stderr closed' 0 '' '' -- bash -c '"$@" 2>&-' _ "${decode[@]}" --tokens in.tokens --output closed.wav --progress json
+that 'no message went into the result' cmp in.wav closed.wav
+check 'all three closed' 0 '' '' -- bash -c '"$@" <&- >&- 2>&-' _ "${decode[@]}" --tokens in.tokens --output closed.wav --progress json
+that 'nor now' cmp in.wav closed.wav
+check 'stdout closed' 1 '' '^verify: cannot write to stdout: Bad file descriptor$' -- bash -c '"$@" >&-' _ "${verify[@]}" in.wav
+check 'stdin closed' 1 '' "^decode-audio: cannot read 'stdin': Bad file descriptor$" -- bash -c '"$@" <&-' _ "${decode[@]}" --jobs -
+check 'a full stdout' 1 '' '^verify: cannot write to stdout: No space left on device$' -- bash -c '"$@" >/dev/full' _ "${verify[@]}" in.wav
+check 'a reader that went away' SIGPIPE '.*' '' -- bash -c '(sleep 0.2; exec "$@") | true; exit "${PIPESTATUS[0]}"' _ "${verify[@]}" in.wav
 finish
