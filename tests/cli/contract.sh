@@ -31,4 +31,18 @@ check 'stdout closed' 1 '' '^verify: cannot write to stdout: Bad file descriptor
 check 'stdin closed' 1 '' "^decode-audio: cannot read 'stdin': Bad file descriptor$" -- bash -c '"$@" <&-' _ "${decode[@]}" --jobs -
 check 'a full stdout' 1 '' '^verify: cannot write to stdout: No space left on device$' -- bash -c '"$@" >/dev/full' _ "${verify[@]}" in.wav
 check 'a reader that went away' SIGPIPE '.*' '' -- bash -c '(sleep 0.2; exec "$@") | true; exit "${PIPESTATUS[0]}"' _ "${verify[@]}" in.wav
+
+spared() { # FILE COMMAND...
+    cp "$1" before
+    check "${2##*/} does not replace its input" 2 '' "'\./$1' cannot be both input and output" -- "${@:2}"
+    that 'which is as it was' cmp before "$1"
+}
+printf 'x' >prompt.txt
+spared prompt.txt "${encode[@]}" --prompt-file prompt.txt --output ./prompt.txt
+spared in.condition "${sample[@]}" --condition in.condition --output ./in.condition
+spared in.tokens "${sample[@]}" --condition in.condition --continue in.tokens --output ./in.tokens
+spared in.condition "${sample[@]}" --section 0=in.condition --output ./in.condition
+spared in.tokens "${decode[@]}" --tokens in.tokens --output ./in.tokens
+spared in.wav "${transcode[@]}" --input in.wav --output ./in.wav
+spared in.wav "${verify[@]}" in.wav --report ./in.wav
 finish

@@ -2,6 +2,7 @@
  * decode-audio - tokens to sound: EnCodec's decoder, in chunks, into a float32 WAV file.
  */
 #include "base/failure.h"
+#include "base/file.h"
 #include "base/tool.h"
 #include "decode-audio/clip.h"
 
@@ -37,7 +38,7 @@ static int check(const void *process, void *job)
         return misuse("--tokens is missing: the file to decode");
     if (!work->output)
         return misuse("--output is missing: the WAV file to write");
-    return 0;
+    return file_not_replaced(work->tokens, work->output);
 }
 
 static int outputs(const void *job, void (*each)(void *context, const char *path), void *context)

@@ -63,7 +63,7 @@ static int check(const void *process, void *job)
         return misuse("--prompt and --prompt-file exclude each other: give one");
     if (!work->output)
         return misuse("--output is missing: the condition to write");
-    return 0;
+    return file_not_replaced(work->prompt_file, work->output);
 }
 
 static int outputs(const void *job, void (*each)(void *context, const char *path), void *context)
