@@ -32,6 +32,14 @@ check 'stdin closed' 1 '' "^decode-audio: cannot read 'stdin': Bad file descript
 check 'a full stdout' 1 '' '^verify: cannot write to stdout: No space left on device$' -- bash -c '"$@" >/dev/full' _ "${verify[@]}" in.wav
 check 'a reader that went away' SIGPIPE '.*' '' -- bash -c '(sleep 0.2; exec "$@") | true; exit "${PIPESTATUS[0]}"' _ "${verify[@]}" in.wav
 
+for program in encode sample decode; do
+    declare -n command=$program
+    case $program in encode) job=(--prompt '') ;; sample) job=(--condition none) ;; decode) job=(--tokens none) ;; esac
+    for word in gpu cuda: cuda:-1 cuda:1x ''; do
+        check "$program: device '$word'" 2 '' "'$word' is no device: say auto, cpu, cuda or cuda:N$" -- "${command[@]}" "${job[@]}" --output out --device "$word"
+    done
+done
+
 spared() { # FILE COMMAND...
     cp "$1" before
     check "${2##*/} does not replace its input" 2 '' "'\./$1' cannot be both input and output" -- "${@:2}"

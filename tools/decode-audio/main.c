@@ -34,6 +34,8 @@ static int check(const void *process, void *job)
     const struct job *work = job;
     if (!settings->model)
         return misuse("--model is missing: the model that the tokens were sampled with");
+    if (device_check(settings->device))
+        return -1;
     if (!work->tokens)
         return misuse("--tokens is missing: the file to decode");
     if (!work->output)

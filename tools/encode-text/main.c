@@ -57,6 +57,8 @@ static int check(const void *process, void *job)
     const struct job *work = job;
     if (!settings->model)
         return misuse("--model is missing: the model whose text encoder is to read the prompt");
+    if (device_check(settings->device))
+        return -1;
     if (!work->prompt && !work->prompt_file)
         return misuse("--prompt is missing: say what to make, or give --prompt-file");
     if (work->prompt && work->prompt_file)
