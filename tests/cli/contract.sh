@@ -40,6 +40,21 @@ for program in encode sample decode; do
     done
 done
 
+ln -s one.condition link.condition && : >one.condition
+for other in one.condition ./one.condition ../"${WORK##*/}"/one.condition link.condition; do
+    printf '{"prompt": "x", "output": "%s"}\n' one.condition "$other" >lines
+    check "one output twice, as $other" 2 '' "^encode-text: two results would be written to '.*/one\.condition'$" -- "${encode[@]}" --jobs lines
+done
+that 'and nothing was done' test ! -s one.condition
+printf '{"prompt": "x", "output": "/dev/null"}\n%.0s' 1 2 >lines
+check 'what is no file may take many results' 0 '"job":2,"output":"/dev/null","status":"done"' '' -- "${encode[@]}" --jobs lines
+printf '{"prompt": "x\\u0000y", "output": "out"}' >lines
+check 'a NUL in a job' 2 '' "^encode-text: 'lines' line 1 holds a NUL character" -- "${encode[@]}" --jobs lines
+printf '\n  \r\n{"prompt": "x", "output": "out"}\r\n\n{"prompt": "x" "output": "out"}' >lines
+check 'a fault is told by the line of the file' 2 '' "^encode-text: 'lines' line 5 is not valid JSON: .* \(column [0-9]+\)$" -- "${encode[@]}" --jobs lines
+: >lines
+check 'no jobs' 0 '' '' -- "${encode[@]}" --jobs lines
+
 spared() { # FILE COMMAND...
     cp "$1" before
     check "${2##*/} does not replace its input" 2 '' "'\./$1' cannot be both input and output" -- "${@:2}"
