@@ -39,6 +39,14 @@ that 'what it had made stays' test "$(ls "$GAME"/*.ogg | wc -l)" -eq 2
 check 'and is not made again' 0 'battle: .*made' '.*' -- "$LEITMOTIF" render "$WORK/game.yaml"
 that 'every result is there' complete
 
+anew
+sed -i 's/{format: ogg}/{format: mp3, bitrate: 192k}/' "$WORK/game.yaml" # the model's 16 kHz allow 160 at most
+check 'check tells that a model does not fit the outputs' 0 'ok' "warning: .*model 'demo', mp3 at 16000 Hz cannot have a bit rate of 192 kbit/s: .*give the output a 'rate'" -- "$LEITMOTIF" check "$WORK/game.yaml"
+check 'render refuses it' 2 '' "leitmotif: '.*game.yaml': with model 'demo', mp3 at 16000 Hz cannot" -- "$LEITMOTIF" render "$WORK/game.yaml"
+that 'before any work' idle
+anew
+"$LEITMOTIF" render -q "$WORK/game.yaml" >/dev/null
+
 mkdir "$WORK/tools"
 check 'no programs' 1 '' "cannot run '.*/tools/encode-text': .*\\\$LEITMOTIF_TOOLS" -- env LEITMOTIF_TOOLS="$WORK/tools" "$LEITMOTIF" render --force "$WORK/game.yaml"
 cp "$LEITMOTIF_TOOLS/stage-program" "$WORK/tools/encode-text"
