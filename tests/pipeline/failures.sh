@@ -60,6 +60,22 @@ check 'a program that says nothing' 1 '' "'theme' failed: encode-text: ended wit
 printf '#!/bin/sh\ncat >/dev/null\necho "{\\"job\\":1,\\"status\\":\\"done\\"}"; echo "{broken"; echo "{\\"job\\":99}"\n' >"$WORK/tools/encode-text"
 check 'a program that lies' 1 '' "encode-text' said that it was done, but wrote no 'condition.safetensors'" -- env LEITMOTIF_TOOLS="$WORK/tools" "$LEITMOTIF" render --force "$WORK/game.yaml"
 
+cat >"$WORK/tools/encode-text" <<'TOOL'
+#!/bin/sh
+n=0
+while read -r line; do
+    n=$((n + 1))
+    file=$(echo "$line" | sed 's/.*"output":"\([^"]*\)".*/\1/')
+    printf '{"job":%d,"status":"failed","error":"cannot write '"'%s'"': full"}\n' $n "$file"
+done
+exit 1
+TOOL
+check 'a program that names its temporary file' 1 '' "'theme' failed: encode-text: cannot write '$LEITMOTIF_WORKSPACE/store/[0-9a-f]{2}/[0-9a-f]{62}/condition.safetensors': full" \
+    -- env LEITMOTIF_TOOLS="$WORK/tools" "$LEITMOTIF" render --force "$WORK/game.yaml"
+cp "$GAME/report.json" "$WORK/report.json"
+check 'and does so again' 1 '' 'full' -- env LEITMOTIF_TOOLS="$WORK/tools" "$LEITMOTIF" render --force "$WORK/game.yaml"
+that 'is reported in the same bytes' cmp "$GAME/report.json" "$WORK/report.json"
+
 echo >"$WORK/file"
 check 'a workspace that is a file' 1 '' "cannot make folder '.*/file" -- "$LEITMOTIF" render --workspace "$WORK/file" "$WORK/game.yaml"
 check 'a workspace that cannot be written' 1 '' "cannot make folder '/proc/" -- "$LEITMOTIF" render --workspace /proc/leitmotif "$WORK/game.yaml"
