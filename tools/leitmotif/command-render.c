@@ -86,15 +86,20 @@ static void remove_leftovers(const char *folder, const json_t *kept)
     string_list_release(&leftovers);
 }
 
+static bool is_partial(const struct render *render)
+{
+    for (size_t t = 0; t < render->plan.take_count; t++)
+        if (render->takes[t].status == TAKE_NOT_MADE)
+            return true;
+    return false;
+}
+
 /* The folder holds what the report will list, and foreign files. */
 static void tidy(const struct target *target)
 {
     const struct render *render = target->render;
     json_t *kept = json_object();
-    bool partial = false;
-    for (size_t t = 0; t < render->plan.take_count; t++)
-        partial = partial || render->takes[t].status == TAKE_NOT_MADE;
-    if (partial)
+    if (is_partial(render))
         keep_earlier(target);
     for (size_t t = 0; t < render->plan.take_count; t++) {
         json_t *names = names_of(&render->takes[t].files);
@@ -105,15 +110,19 @@ static void tidy(const struct target *target)
     json_decref(kept);
 }
 
-/* What `leitmotif plan` compares with. */
+/* What `leitmotif plan` compares with: for a take that was not asked for, what it was when it was made. */
 static int save_keys(const struct render *render)
 {
-    json_t *takes = json_object();
-    for (size_t i = 0; i < render->plan.take_count; i++)
-        json_object_set(takes, render->takes[i].take->name, render->takes[i].keys);
+    json_t *takes = json_object(), *earlier = is_partial(render) ? store_render(&render->store, render->project->title) : NULL;
+    for (size_t i = 0; i < render->plan.take_count; i++) {
+        const struct take_report *report = &render->takes[i];
+        json_t *before = json_object_get(json_object_get(earlier, "takes"), report->take->name);
+        json_object_set(takes, report->take->name, report->status == TAKE_NOT_MADE ? before : report->keys);
+    }
     json_t *record = json_pack("{s:o}", "takes", takes);
     int result = store_render_save(&render->store, render->project->title, record);
     json_decref(record);
+    json_decref(earlier);
     return result;
 }
 
