@@ -68,8 +68,9 @@ int main(int argc, char **argv)
     setlocale(LC_CTYPE, "C.UTF-8");
     cleanup_on_signals();
     int status = run(argc, argv);
-    if ((fflush(stdout) || ferror(stdout)) && status == EXIT_DONE) {
-        fprintf(stderr, "leitmotif: cannot write to stdout: %s\n", strerror(errno));
+    const char *reason = fflush(stdout) ? strerror(errno) : ferror(stdout) ? "an earlier line was lost" : NULL;
+    if (reason && status == EXIT_DONE) {
+        fprintf(stderr, "leitmotif: cannot write to stdout: %s\n", reason);
         return EXIT_FAILED;
     }
     return status;
