@@ -280,6 +280,7 @@ static void release_take(struct take_report *report)
     json_decref(report->made_by);
     json_decref(report->findings);
     string_list_release(&report->files);
+    string_list_release(&report->earlier_files);
 }
 
 void render_release(struct render *render)
