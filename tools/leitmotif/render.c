@@ -227,6 +227,7 @@ void render_run(struct render *render)
     if (signal_number) {
         store_release(&render->store);
         fflush(stdout);
+        note("interrupted; what is made is kept, and the same command goes on from there");
         interrupt_die(signal_number);
     }
     end_stopped(render);
