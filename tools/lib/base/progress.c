@@ -18,7 +18,7 @@ static const double SECONDS_BETWEEN = 0.1;
 
 static struct {
     enum progress_mode mode; /* resolved: never AUTO */
-    bool terminal, quiet, shown;
+    bool terminal, quiet, shown, bytes;
     size_t job, jobs;
     char label[LABEL_SIZE], stage[32];
     double stage_started, last;
@@ -55,11 +55,18 @@ static double remaining_seconds(int64_t done, int64_t total, double elapsed)
     return made > 0 ? elapsed / (double)made * (double)(total - done) : 0;
 }
 
+static double rate_per_second(int64_t done, double elapsed)
+{
+    return done > state.first && elapsed > 0 ? (double)(done - state.first) / elapsed : 0;
+}
+
 static void print_json(int64_t done, int64_t total, double elapsed)
 {
     json_t *line = json_pack("{s:I,s:I,s:s,s:I,s:I,s:f,s:f}", "job", (json_int_t)state.job, "jobs", (json_int_t)state.jobs,
                              "stage", state.stage, "done", (json_int_t)done, "total", (json_int_t)total, "seconds", elapsed,
                              "remaining", remaining_seconds(done, total, elapsed));
+    if (line && state.bytes)
+        json_object_set_new(line, "rate", json_real(rate_per_second(done, elapsed)));
     if (line)
         json_dumpf(line, stderr, JSON_COMPACT | JSON_REAL_PRECISION(6));
     fputc('\n', stderr);
@@ -77,13 +84,17 @@ static void print_bar(int64_t done, int64_t total, double elapsed)
     fprintf(stderr, "%s", state.terminal ? "\r" : "");
     if (state.jobs > 1)
         fprintf(stderr, "[%zu/%zu] ", state.job, state.jobs);
-    fprintf(stderr, "%-8s %.*s%.*s %3d %%  %d:%02d left  %.40s%s", state.stage, cells, filled, BAR_WIDTH - cells, empty, percent,
-            (int)left / 60, (int)left % 60, state.label, state.terminal ? "\033[K" : "\n");
+    fprintf(stderr, "%-8s %.*s%.*s %3d %%  %d:%02d left  ", state.stage, cells, filled, BAR_WIDTH - cells, empty, percent,
+            (int)left / 60, (int)left % 60);
+    if (state.bytes)
+        fprintf(stderr, "%.1f MB/s  ", rate_per_second(done, elapsed) / 1e6);
+    fprintf(stderr, "%.40s%s", state.label, state.terminal ? "\033[K" : "\n");
     state.shown = state.terminal;
 }
 
-void progress_step(const char *stage, int64_t done, int64_t total)
+static void step(const char *stage, int64_t done, int64_t total, bool bytes)
 {
+    state.bytes = bytes;
     if (state.mode == PROGRESS_NONE)
         return;
     double now = clock_seconds();
@@ -100,6 +111,16 @@ void progress_step(const char *stage, int64_t done, int64_t total)
         print_json(done, total, now - state.stage_started);
     else
         print_bar(done, total, now - state.stage_started);
+}
+
+void progress_step(const char *stage, int64_t done, int64_t total)
+{
+    step(stage, done, total, false);
+}
+
+void progress_bytes(const char *stage, int64_t done, int64_t total)
+{
+    step(stage, done, total, true);
 }
 
 static void clear_bar(void)
