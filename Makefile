@@ -11,6 +11,7 @@ CXXFLAGS  += -std=c++17 $(OPTIMIZE) $(WARNINGS) $(MODE)
 LDFLAGS   += $(MODE)
 LDLIBS    := -lm -ldl -pthread
 
+# The folders stand among the prerequisites so that a file that was removed is missed: their time changes.
 objects    = $(patsubst tools/%,$(BUILD)/%.o,$(basename $(wildcard $(foreach folder,$1,tools/$(folder)/*.c tools/$(folder)/*.cc))))
 archives   = $(foreach layer,$1,$(BUILD)/lib/$(layer).a)
 packages   = $(shell pkg-config --libs $1)
@@ -27,9 +28,9 @@ AUDIO  := libavformat libavcodec libswresample libavutil libebur128
 # program NAME, layers highest first, packages: made of tools/NAME/ and those. Unit tests link a program's objects but main.
 define program
 PROGRAMS += $1
-$(BUILD)/bin/$1: $(call objects,$1) $(call archives,$2)
+$(BUILD)/bin/$1: $(call objects,$1) $(call archives,$2) tools/$1
 	@mkdir -p $$(@D)
-	$(if $(wildcard tools/$1/*.cc),$$(CXX),$$(CC)) $$(LDFLAGS) -o $$@ $$^ $$(call packages,$3) $$(LDLIBS)
+	$(if $(wildcard tools/$1/*.cc),$$(CXX),$$(CC)) $$(LDFLAGS) -o $$@ $$(filter %.o %.a,$$^) $$(call packages,$3) $$(LDLIBS)
 endef
 $(eval $(call program,encode-text,nn libtorch formats base,$(BASE) sentencepiece))
 $(eval $(call program,sample-tokens,nn libtorch formats base,$(BASE)))
@@ -37,7 +38,7 @@ $(eval $(call program,decode-audio,nn libtorch formats base,$(BASE)))
 $(eval $(call program,transcode,formats base,$(BASE) $(AUDIO)))
 $(eval $(call program,verify,formats base,$(BASE) $(AUDIO)))
 $(eval $(call program,fetch-model,formats base,$(BASE) libcurl))
-$(eval $(call program,leitmotif,formats base,$(BASE) yaml-0.1))
+$(eval $(call program,leitmotif,libtorch formats base,$(BASE) yaml-0.1))
 
 # test NAME, objects of programs it links, layers, packages: tests/unit/NAME.c with cmocka.
 define unit_test
@@ -52,10 +53,10 @@ all: $(PROGRAMS:%=$(BUILD)/bin/%)
 .PHONY: tests
 tests: all $(TESTS)
 
-$(foreach layer,$(LAYERS),$(eval $(BUILD)/lib/$(layer).a: $(call objects,lib/$(layer))))
+$(foreach layer,$(LAYERS),$(eval $(BUILD)/lib/$(layer).a: $(call objects,lib/$(layer)) tools/lib/$(layer)))
 $(BUILD)/lib/%.a:
 	@mkdir -p $(@D)
-	rm -f $@ && ar rcs $@ $^
+	rm -f $@ && ar rcs $@ $(filter %.o,$^)
 
 $(BUILD)/%.o: tools/%.c
 	@mkdir -p $(@D)
@@ -66,7 +67,7 @@ $(BUILD)/%.o: tools/%.cc
 $(BUILD)/tests/%.o: tests/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(wildcard $(BUILD)/*/*.d $(BUILD)/lib/*/*.d $(BUILD)/tests/unit/*.d)
 
 .PHONY: demo clean help
 demo: all ## render pipelines/demo.yaml with the demo model and say where the page is

@@ -39,6 +39,14 @@ that 'what it had made stays' test "$(ls "$GAME"/*.ogg | wc -l)" -eq 2
 check 'and is not made again' 0 'battle: .*made' '.*' -- "$LEITMOTIF" render "$WORK/game.yaml"
 that 'every result is there' complete
 
+anew
+sed -i 's/{format: ogg}/{format: mp3, bitrate: 192k}/' "$WORK/game.yaml" # the model's 16 kHz allow 160 at most
+check 'check tells that a model does not fit the outputs' 0 'ok' "warning: .*model 'demo', mp3 at 16000 Hz cannot have a bit rate of 192 kbit/s: .*give the output a 'rate'" -- "$LEITMOTIF" check "$WORK/game.yaml"
+check 'render refuses it' 2 '' "leitmotif: '.*game.yaml': with model 'demo', mp3 at 16000 Hz cannot" -- "$LEITMOTIF" render "$WORK/game.yaml"
+that 'before any work' idle
+anew
+"$LEITMOTIF" render -q "$WORK/game.yaml" >/dev/null
+
 mkdir "$WORK/tools"
 check 'no programs' 1 '' "cannot run '.*/tools/encode-text': .*\\\$LEITMOTIF_TOOLS" -- env LEITMOTIF_TOOLS="$WORK/tools" "$LEITMOTIF" render --force "$WORK/game.yaml"
 cp "$LEITMOTIF_TOOLS/stage-program" "$WORK/tools/encode-text"
@@ -51,6 +59,22 @@ printf '#!/bin/sh\nexit 0\n' >"$WORK/tools/encode-text"
 check 'a program that says nothing' 1 '' "'theme' failed: encode-text: ended without making it" -- env LEITMOTIF_TOOLS="$WORK/tools" "$LEITMOTIF" render --force "$WORK/game.yaml"
 printf '#!/bin/sh\ncat >/dev/null\necho "{\\"job\\":1,\\"status\\":\\"done\\"}"; echo "{broken"; echo "{\\"job\\":99}"\n' >"$WORK/tools/encode-text"
 check 'a program that lies' 1 '' "encode-text' said that it was done, but wrote no 'condition.safetensors'" -- env LEITMOTIF_TOOLS="$WORK/tools" "$LEITMOTIF" render --force "$WORK/game.yaml"
+
+cat >"$WORK/tools/encode-text" <<'TOOL'
+#!/bin/sh
+n=0
+while read -r line; do
+    n=$((n + 1))
+    file=$(echo "$line" | sed 's/.*"output":"\([^"]*\)".*/\1/')
+    printf '{"job":%d,"status":"failed","error":"cannot write '"'%s'"': full"}\n' $n "$file"
+done
+exit 1
+TOOL
+check 'a program that names its temporary file' 1 '' "'theme' failed: encode-text: cannot write '$LEITMOTIF_WORKSPACE/store/[0-9a-f]{2}/[0-9a-f]{62}/condition.safetensors': full" \
+    -- env LEITMOTIF_TOOLS="$WORK/tools" "$LEITMOTIF" render --force "$WORK/game.yaml"
+cp "$GAME/report.json" "$WORK/report.json"
+check 'and does so again' 1 '' 'full' -- env LEITMOTIF_TOOLS="$WORK/tools" "$LEITMOTIF" render --force "$WORK/game.yaml"
+that 'is reported in the same bytes' cmp "$GAME/report.json" "$WORK/report.json"
 
 echo >"$WORK/file"
 check 'a workspace that is a file' 1 '' "cannot make folder '.*/file" -- "$LEITMOTIF" render --workspace "$WORK/file" "$WORK/game.yaml"

@@ -52,6 +52,14 @@ check 'render after it' 0 'theme: .*made' '.*' -- "$LEITMOTIF" render "$WORK/gam
 that 'starts no neural program' started
 
 anew
+sed -i 's/{format: ogg}/{format: ogg}, {format: flac}/; 2a verify: {max_silence: 2}' "$WORK/game.yaml"
+"$LEITMOTIF" render -q "$WORK/game.yaml" >/dev/null
+sed -i 's/max_silence: 2/max_silence: 3/' "$WORK/game.yaml"
+check 'plan says once what differs for two files' 0 'theme: make, its recipe changed: verify
+  max-silence: 2.0 -> 3.0
+explore_1: make' '' -- "$LEITMOTIF" plan "$WORK/game.yaml"
+
+anew
 "$LEITMOTIF" render -q "$WORK/game.yaml" >/dev/null
 rm "$FAKE_LOG"
 echo mine >"$GAME/foreign.ogg"

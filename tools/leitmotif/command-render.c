@@ -4,7 +4,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/path.h"
@@ -126,7 +125,6 @@ static int write_report(const struct target *target)
         .folder = target->folder,
         .takes = render->takes,
         .take_count = render->plan.take_count,
-        .seconds = clock_seconds() - render->started,
     };
     render_describe(render);
     tidy(target);

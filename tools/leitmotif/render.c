@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/failure.h"
 #include "base/memory.h"
 #include "base/path.h"
@@ -103,7 +102,6 @@ int render_open(struct render *render, const struct render_options *options, str
 {
     render->options = options;
     render->project = project;
-    render->started = clock_seconds();
     store_init(&render->store, render_workspace(options));
     if (plan_and_lock(render, tracks))
         return -1;

@@ -39,7 +39,6 @@ struct report {
     const char *folder;           /* WORKSPACE/TITLE, exists */
     struct take_report *takes;
     size_t take_count;
-    double seconds;               /* this render's, by the clock */
 };
 
 /* Writes the three files as results (base/file.h); one that is there with the same content is left alone. */

@@ -2,7 +2,6 @@
 #include "base/hash.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <openssl/evp.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -12,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/failure.h"
+#include "base/file.h"
 
 enum { BLOCK_SIZE = 1 << 17 };
 
@@ -79,9 +79,9 @@ static int hash_path(const char *path, bool git, char hex[HASH_HEX_SIZE])
 {
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned int length;
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    int descriptor = file_open(path);
     if (descriptor < 0)
-        return fail("cannot open '%s': %s", path, strerror(errno));
+        return -1;
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     EVP_DigestInit_ex(context, git ? EVP_sha1() : EVP_sha256(), NULL);
     int result = git ? add_git_header(descriptor, path, context) : 0;

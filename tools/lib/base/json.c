@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/json.h"
 
+#include <string.h>
+
 #include "base/failure.h"
 #include "base/file.h"
 
@@ -8,9 +10,15 @@ json_t *json_parse(const char *bytes, size_t length, const char *subject)
 {
     json_error_t error;
     json_t *value = json_loadb(bytes, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
-    if (!value)
+    if (value)
+        return value;
+    if (json_error_code(&error) == json_error_null_character)
+        fail("%s holds a NUL character (\\u0000), which no text may", subject);
+    else if (memchr(bytes, '\n', length))
         fail("%s is not valid JSON: %s (line %d, column %d)", subject, error.text, error.line, error.column);
-    return value;
+    else
+        fail("%s is not valid JSON: %s (column %d)", subject, error.text, error.column);
+    return NULL;
 }
 
 json_t *json_read(const char *path, size_t limit)
