@@ -127,6 +127,14 @@ check 'a codec that is a pointer' 0 '' '' -- "$fetch" --quiet acme/pointer
 that 'comes from its own repository' holds facebook/encodec_32khz 'config.json model.safetensors'
 check 'AudioGen' 0 '' '' -- "$fetch" --quiet audiogen-medium
 that 'has the large text encoder' same t5-large model.safetensors
+mv hub/t5-base hub/hidden
+check 'a text encoder that the hub does not have' 1 '' "'acme/alone' at '$HF_ENDPOINT' holds no model in a form known here: it has no 'config.json'; or 't5-base/config.json', 't5-base/spiece.model', 't5-base/model.safetensors'" -- "$fetch" acme/alone --cache-dir c4
+check 'does not stand in the way of the other form' 0 '' '' -- "$fetch" --quiet acme/both --cache-dir c4
+that 'which is taken' test -e "c4/models--acme--both/snapshots/$COMMIT/model.safetensors"
+mv hub/hidden hub/t5-base
+mkdir hub/google-t5 && cp -r hub/t5-base hub/google-t5/ && cp -r "$(folder_of t5-base)" c4/models--google-t5--t5-base
+check 'a text encoder that is there by its other name' 0 '' "'acme/alone': 370.0 kB to download" -- "$fetch" acme/alone --cache-dir c4
+that 'is not fetched again' test ! -e c4/models--t5-base/refs
 check 'a text encoder alone' 0 '' '' -- "$fetch" --quiet t5-base
 check 'an index with a path in it' 1 '' "'model.safetensors.index.json' of 'acme/hostile' names a file '../../tiny/model.safetensors', which is no plain name" -- "$fetch" acme/hostile
 check 'an index of shards that are not there' 1 '' "holds no model in a form known here: it has no 'model-00001-of-00002.safetensors'; or 'state_dict.bin'" -- "$fetch" acme/hole

@@ -28,9 +28,11 @@ static void add(struct choice *choice, struct file *file)
     choice->files[choice->count++] = file;
 }
 
-static void add_missing(struct form *form, const char *name)
+/* A companion's files are told with its name. */
+static void add_missing(struct form *form, const struct repository *repository, const char *name)
 {
-    text_appendf(&form->missing, "%s'%s'", form->missing.length ? ", " : "", name);
+    bool own = repository == form->choice.repositories[MODEL];
+    text_appendf(&form->missing, "%s'%s%s%s'", form->missing.length ? ", " : "", own ? "" : repository->id, own ? "" : "/", name);
 }
 
 /* Adds the file if it is there. */
@@ -46,7 +48,7 @@ static bool need(struct form *form, struct repository *repository, const char *n
 {
     bool there = take(form, repository, name);
     if (!there)
-        add_missing(form, name);
+        add_missing(form, repository, name);
     return there;
 }
 
@@ -112,22 +114,28 @@ static bool take_weights(struct form *form, struct repository *repository, const
 static void need_weights(struct form *form, struct repository *repository)
 {
     if (!take_weights(form, repository, "model.safetensors") && !take_weights(form, repository, "pytorch_model.bin"))
-        add_missing(form, "model.safetensors");
+        add_missing(form, repository, "model.safetensors");
 }
 
 /* forms */
 
-/* Opens the repository on its first use; the choice's own from then on. */
-static struct repository *companion(struct choice *choice, int which, const char *id)
-{
-    if (!choice->repositories[which])
-        choice->repositories[which] = repository_open(choice->repositories[MODEL]->place, id, "main");
-    return choice->repositories[which];
-}
-
 static const char *text_encoder_of(const char *id)
 {
     return has_prefix(id, "facebook/audiogen-") ? "t5-large" : "t5-base";
+}
+
+/* The text encoders have had two names, "t5-base" and "google-t5/t5-base": the one that is in the cache, else the first. */
+static char *name_in_cache(const char *root, const char *id)
+{
+    char *later = format_string("google-t5/%s", id), *folder = hub_folder(root, later), *commit = hub_commit(folder, "main");
+    bool there = commit != NULL;
+    failure_clear(); /* a damaged reference is as good as none */
+    free(folder);
+    free(commit);
+    if (there)
+        return later;
+    free(later);
+    return copy_string(id);
 }
 
 /* config.json is asked for first: most repositories without it have none of the others. */
@@ -144,7 +152,14 @@ static void examine_transformers(struct form *form)
 
 static void need_companion(struct form *form, int which, const char *id)
 {
-    struct repository *repository = companion(&form->choice, which, id);
+    const struct place *place = form->choice.repositories[MODEL]->place;
+    if (failed())
+        return;
+    char *name = which == TEXT_ENCODER ? name_in_cache(place->root, id) : copy_string(id);
+    struct repository *repository = repository_open(place, name, "main");
+    free(name);
+    form->choice.repositories[which] = repository;
+    repository->optional = true; /* the model may have another form that is whole */
     need(form, repository, "config.json");
     if (which == TEXT_ENCODER)
         need(form, repository, "spiece.model");

@@ -171,8 +171,10 @@ static bool has_code(const struct http_answer *answer, const char *code)
     return strcmp(answer->error_code, code) == 0;
 }
 
-bool remote_is_absent(const struct http_answer *answer)
+bool remote_is_absent(const struct http_answer *answer, bool or_all)
 {
+    if (or_all && (answer->status == 401 || has_code(answer, "RepoNotFound")))
+        return true;
     return answer->status == 404 && (!answer->error_code[0] || has_code(answer, "EntryNotFound"));
 }
 

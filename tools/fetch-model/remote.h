@@ -43,7 +43,7 @@ bool remote_again(struct remote *remote, const struct address *address, struct t
 /* The same for a transfer that went wrong in a way the network did not notice: reason says how. */
 bool remote_again_after(struct remote *remote, const struct address *address, struct tries *tries, const char *reason);
 
-/* Does the answer say that this one file is not in the repository? */
-bool remote_is_absent(const struct http_answer *answer);
+/* Does the answer say that this one file is not in the repository? or_all: or that there is no such repository. */
+bool remote_is_absent(const struct http_answer *answer, bool or_all);
 
 #endif

@@ -155,7 +155,7 @@ static int ask(struct file *file)
         again = false;
         if (outcome == HTTP_ANSWERED && is_description(&answer))
             result = describe(file, &address, &answer);
-        else if (outcome == HTTP_ANSWERED && remote_is_absent(&answer))
+        else if (outcome == HTTP_ANSWERED && remote_is_absent(&answer, file->repository->optional))
             result = note_absent(file, &answer);
         else
             again = remote_again(remote, &address, &tries, outcome, &answer);

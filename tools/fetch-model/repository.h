@@ -29,6 +29,7 @@ struct file {
 struct repository {
     const struct place *place;
     char *id, *revision;
+    bool optional;                  /* where the hub does not show it, it has no files: no failure */
     char *folder;                   /* ROOT/models--OWNER--NAME */
     char commit[COMMIT_LENGTH + 1]; /* "" until known */
     struct file **files;            /* as asked for so far */
