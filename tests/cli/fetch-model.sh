@@ -106,8 +106,8 @@ check 'a renamed repository' 0 '' '' -- "$fetch" --quiet acme/old-name
 that 'is kept under the name that was asked for' cmp "hub/acme/new-name/model.safetensors" "$(snapshot acme/old-name)/model.safetensors"
 check '--progress json' 0 '' '"stage":"fetch".*"done":4919[0-9]*,"total":4919[0-9]*,.*"rate":[0-9]' -- "$fetch" --progress json acme/tiny --cache-dir c2
 check '--progress bar' 0 '' '100 %.*left.*MB/s  acme/tiny' -- "$fetch" --progress bar acme/tiny --cache-dir c3
-printf '%s\n' '{"model": "acme/tiny"}' '{"model": "acme/none"}' >jobs
-check '--jobs' 1 '"job":1,"status":"done".*"folder":"'"$WORK"'/cache/models--acme--tiny/snapshots/.*"job":2,"status":"failed"' 'acme/none' -- "$fetch" --jobs jobs
+printf '%s\n' '{"model": "acme/tiny"}' '{"model": "acme/none"}' >many.jobs
+check '--jobs' 1 '"job":1,"status":"done".*"folder":"'"$WORK"'/cache/models--acme--tiny/snapshots/.*"job":2,"status":"failed"' 'acme/none' -- "$fetch" --jobs many.jobs
 
 # --- the smallest sufficient set ---
 fresh
@@ -279,5 +279,5 @@ mkdir -p "$(folder_of acme/tiny)/blobs" && chmod a-w "$(folder_of acme/tiny)/blo
 if [ "$(id -u)" -eq 0 ]; then skip 'a cache that cannot be written' 'root may write anywhere'; else
     check 'a cache that cannot be written' 1 '' "^fetch-model: cannot write '.*Permission denied" -- "$fetch" --quiet acme/tiny
 fi
-check 'a cache that is a file' 1 '' "^fetch-model: cannot make folder" -- "$fetch" acme/tiny --cache-dir jobs
+check 'a cache that is a file' 1 '' "^fetch-model: cannot make folder" -- "$fetch" acme/tiny --cache-dir many.jobs
 finish

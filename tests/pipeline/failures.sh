@@ -16,6 +16,13 @@ rm "$FAKE_LOG"
 check 'the next render makes the rest' 0 'battle: .*made' '.*' -- "$LEITMOTIF" render "$WORK/game.yaml"
 that 'and only that' started 'encode-text 1' 'sample-tokens 1' 'decode-audio 1'
 
+rm "$FAKE_LOG"
+check 'a failure loses nothing' 1 '' "4 of 4 results failed" -- env FAKE_REFUSE=sample-tokens "$LEITMOTIF" render --force "$WORK/game.yaml"
+that 'the files of the earlier render stay' test "$(ls "$GAME"/*.ogg | wc -l)" -eq 4
+that 'the report says what they are' grep -q '"earlier_files"' "$GAME/report.json"
+check 'the next render has them again' 0 '.*' '.*' -- "$LEITMOTIF" render "$WORK/game.yaml"
+that 'and the report nothing earlier' bash -c "! grep -q earlier_files '$GAME/report.json'"
+
 anew
 check 'fail-fast' 1 '' "'battle' failed: encode-text: told to fail.*'theme' failed: .*: stopped before it was made" \
     -- env FAKE_FAIL='encode-text fast' "$LEITMOTIF" render --fail-fast "$WORK/game.yaml"
@@ -83,7 +90,7 @@ anew
 mkdir -p "$GAME/theme.ogg"
 check 'a release file that cannot be written' 1 'battle: .*made' "'theme' failed: cannot write '.*/theme.ogg': it is a folder" -- "$LEITMOTIF" render "$WORK/game.yaml"
 if [ -e /dev/full ]; then
-    check 'stdout that cannot be written' 1 '' 'cannot write to stdout' -- sh -c '"$0" render "$1" battle >/dev/full' "$LEITMOTIF" "$WORK/game.yaml"
+    check 'stdout that cannot be written' 1 '' 'cannot write to stdout: (an earlier line was lost|No space left on device)$' -- sh -c '"$0" render "$1" battle >/dev/full' "$LEITMOTIF" "$WORK/game.yaml"
 fi
 
 anew

@@ -81,6 +81,12 @@ that 'and no other' test "$(wc -l <"$OUT")" -eq 1
 that 'files of tracks not asked for stay' test -s "$GAME/battle.ogg"
 check 'unknown track' 2 '' "has no track 'batle' \(did you mean 'battle'\?\)" -- "$LEITMOTIF" render "$WORK/game.yaml" batle
 
+sed -i 's/fast drums/slow drums/; s/calm pads/wide pads/' "$WORK/game.yaml"
+"$LEITMOTIF" render -q "$WORK/game.yaml" battle >/dev/null
+check 'plan still says what changed of tracks not asked for' 0 'theme: make, not made yet: .*explore_2: make, its recipe changed: [a-z, -]*
+  prompt: "calm pads" -> "wide pads"' '' -- "$LEITMOTIF" plan "$WORK/game.yaml"
+sed -i 's/slow drums/fast drums/; s/wide pads/calm pads/' "$WORK/game.yaml"
+
 rm "$FAKE_LOG"
 check 'forced' 0 'battle: .*made in' '.*' -- "$LEITMOTIF" render --force "$WORK/game.yaml" battle
 that 'makes everything of it again' started 'encode-text 1' 'sample-tokens 1' 'decode-audio 1'

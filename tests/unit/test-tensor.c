@@ -149,7 +149,8 @@ static void opens(void **state)
     use_library(real_library);
     libtorch_open(2);
     assert_string_equal(failure_text(), "");
-    assert_string_equal(libtorch_place(), real_library);
+    if (strcmp(libtorch_place(), real_library)) /* a CUDA build without NVIDIA's packages: its CPU half serves */
+        assert_non_null(strstr(libtorch_place(), "libtorch_cpu.so"));
     assert_true(atoi(libtorch_version()) >= 2);
 #ifdef LIBTORCH_ONLY_2_11
     assert_null(torch.torch_exception_get_what_without_backtrace);
@@ -439,11 +440,9 @@ static void first_failure_sticks(void **state)
     assert_null(tensor_data(NULL));
     assert_null(scope_keep(&scope, NULL));
     assert_null(tensor_own(NULL));
-#ifdef LIBTORCH_ONLY_2_11
-    assert_failure("libtorch cannot do 'aten::linear': it wrote the reason to stderr");
-#else
-    assert_failure("libtorch cannot do 'aten::linear': mat1 and mat2 shapes cannot be multiplied (2x3 and 2x3)");
-#endif
+    assert_failure(torch.torch_exception_get_what_without_backtrace
+                       ? "libtorch cannot do 'aten::linear': mat1 and mat2 shapes cannot be multiplied (2x3 and 2x3)"
+                       : "libtorch cannot do 'aten::linear': it wrote the reason to stderr");
     assert_non_null(tensor_add(x, x)); /* and after failure_clear work goes on */
     scope_close(&scope);
 }

@@ -227,6 +227,7 @@ void render_run(struct render *render)
     if (signal_number) {
         store_release(&render->store);
         fflush(stdout);
+        note("interrupted; what is made is kept, and the same command goes on from there");
         interrupt_die(signal_number);
     }
     end_stopped(render);
@@ -280,6 +281,7 @@ static void release_take(struct take_report *report)
     json_decref(report->made_by);
     json_decref(report->findings);
     string_list_release(&report->files);
+    string_list_release(&report->earlier_files);
 }
 
 void render_release(struct render *render)

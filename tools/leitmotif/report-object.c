@@ -170,6 +170,14 @@ static json_t *model_object(const struct take_report *result)
                      text_or_null(result->licence));
 }
 
+static json_t *names_array(const struct string_list *names)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < names->count; i++)
+        json_array_append_new(array, json_string(names->items[i]));
+    return array;
+}
+
 /* NULL with a failure. Paths alone may hold bytes that JSON cannot. */
 static json_t *result_object(const struct report *report, const struct take_report *result, const json_t *earlier)
 {
@@ -185,6 +193,8 @@ static json_t *result_object(const struct report *report, const struct take_repo
                                "reason", text_or_null(result->reason), "files", files, "findings", findings_array(result), "keys",
                                result->keys, "made_by", made_by_object(result), "command", text_string(&command));
     text_release(&command);
+    if (object && result->earlier_files.count)
+        json_object_set_new(object, "earlier_files", names_array(&result->earlier_files));
     if (!object)
         fail("cannot report on '%s': the path of its model is no UTF-8", take->name);
     return object;
