@@ -27,7 +27,7 @@ as_root() {
 }
 
 packages=(gcc g++ clang make pkg-config libavformat-dev libavcodec-dev libavutil-dev libswresample-dev libebur128-dev
-    libyaml-dev libjansson-dev libpopt-dev libssl-dev libsentencepiece-dev python3 python3-venv python3-pip ca-certificates
+    libyaml-dev libjansson-dev libpopt-dev libssl-dev libsentencepiece-dev libcurl4-openssl-dev python3 python3-venv python3-pip ca-certificates
     libcmocka-dev ffmpeg jq procps) # the last line is for the tests
 
 install_packages() {

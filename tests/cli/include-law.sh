@@ -37,6 +37,7 @@ that "only the tokenizer sees sentencepiece" nothing seen_by 'sentencepiece' 'en
 that "only leitmotif's YAML tree sees libyaml" nothing seen_by 'yaml' 'leitmotif/yaml-tree\.[ch]$'
 that "only base/flags sees popt" nothing seen_by 'popt' 'lib/base/flags\.c$'
 that "only base/hash sees libcrypto" nothing seen_by 'openssl' 'lib/base/hash\.c$'
+that "only fetch-model's http sees libcurl" nothing seen_by 'curl' 'fetch-model/http\.c$'
 that "only lib/libtorch opens libraries" nothing seen_by 'dlfcn' 'lib/libtorch/'
 that "the only C++ is the tokenizer" nothing bash -c "find . -name '*.cc' -o -name '*.cpp' | grep -v encode-text/tokenizer.cc"
 broken_tree() { # a layer that includes a higher one is found

@@ -116,6 +116,23 @@ static void near_words_are_suggested(void **state)
     assert_string_equal(did_you_mean("x", names, COUNT_OF(names)), "");
 }
 
+/* As `printf 'hello\n' | git hash-object --stdin` says, and of an empty file. */
+static void hash_of_git(void **state)
+{
+    char hex[HASH_HEX_SIZE], *path = place("blob");
+    (void)state;
+    assert_int_equal(file_write(path, "hello\n", 6), 0);
+    assert_int_equal(hash_git_blob(path, hex), 0);
+    assert_string_equal(hex, "ce013625030ba8dba906f756967f9e9ca394464a");
+    assert_int_equal(file_write(path, "", 0), 0);
+    assert_int_equal(hash_git_blob(path, hex), 0);
+    assert_string_equal(hex, "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391");
+    unlink(path);
+    assert_int_equal(hash_git_blob(path, hex), -1);
+    failure_clear();
+    free(path);
+}
+
 static void hash_is_sha256(void **state)
 {
     char hex[HASH_HEX_SIZE];
@@ -346,6 +363,7 @@ int main(void)
         cmocka_unit_test(numbers_are_parsed_to_the_last_character),
         cmocka_unit_test(utf8_is_strict),
         cmocka_unit_test(near_words_are_suggested),
+        cmocka_unit_test(hash_of_git),
         cmocka_unit_test(hash_is_sha256),
         cmocka_unit_test(json_is_strict_and_canonical),
         cmocka_unit_test(outputs_appear_whole_or_not),

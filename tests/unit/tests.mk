@@ -24,3 +24,4 @@ $(eval $(call unit_test,test-encode-text,encode-text,nn libtorch formats base,ja
 $(eval $(call unit_test,test-yaml-tree,leitmotif,libtorch formats base,$(BASE) yaml-0.1))
 $(eval $(call unit_test,test-project,leitmotif,libtorch formats base,$(BASE) yaml-0.1))
 $(eval $(call unit_test,test-report,leitmotif,libtorch formats base,$(BASE) yaml-0.1))
+$(eval $(call unit_test,test-fetch-model,fetch-model,formats base,$(BASE) libcurl))

@@ -4,7 +4,10 @@
 #include <errno.h>
 #include <openssl/evp.h>
 #include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/failure.h"
@@ -12,14 +15,14 @@
 
 enum { BLOCK_SIZE = 1 << 17 };
 
-static void to_hex(const unsigned char digest[32], char hex[HASH_HEX_SIZE])
+static void to_hex(const unsigned char *digest, unsigned int length, char hex[HASH_HEX_SIZE])
 {
     static const char digits[] = "0123456789abcdef";
-    for (int i = 0; i < 32; i++) {
+    for (unsigned int i = 0; i < length; i++) {
         hex[2 * i] = digits[digest[i] >> 4];
         hex[2 * i + 1] = digits[digest[i] & 15];
     }
-    hex[64] = 0;
+    hex[2 * length] = 0;
 }
 
 static const EVP_MD *sha256;
@@ -43,14 +46,13 @@ void hash_bytes(const void *bytes, size_t length, char hex[HASH_HEX_SIZE])
 {
     unsigned char digest[32];
     hash_raw(bytes, length, digest);
-    to_hex(digest, hex);
+    to_hex(digest, sizeof digest, hex);
 }
 
 static int hash_descriptor(int descriptor, const char *path, EVP_MD_CTX *context)
 {
     static _Thread_local unsigned char block[BLOCK_SIZE];
     ssize_t got;
-    EVP_DigestInit_ex(context, EVP_sha256(), NULL);
     while ((got = read(descriptor, block, sizeof block)) != 0) {
         if (got < 0 && errno == EINTR)
             continue;
@@ -61,18 +63,44 @@ static int hash_descriptor(int descriptor, const char *path, EVP_MD_CTX *context
     return 0;
 }
 
-int hash_file(const char *path, char hex[HASH_HEX_SIZE])
+/* "blob LENGTH" and its NUL, which git hashes before the content. */
+static int add_git_header(int descriptor, const char *path, EVP_MD_CTX *context)
 {
-    unsigned char digest[32];
+    char header[64];
+    struct stat status;
+    if (fstat(descriptor, &status))
+        return fail("cannot read '%s': %s", path, strerror(errno));
+    int length = snprintf(header, sizeof header, "blob %lld", (long long)status.st_size);
+    EVP_DigestUpdate(context, header, (size_t)length + 1);
+    return 0;
+}
+
+static int hash_path(const char *path, bool git, char hex[HASH_HEX_SIZE])
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned int length;
     int descriptor = file_open(path);
     if (descriptor < 0)
         return -1;
     EVP_MD_CTX *context = EVP_MD_CTX_new();
-    int result = hash_descriptor(descriptor, path, context);
-    EVP_DigestFinal_ex(context, digest, NULL);
+    EVP_DigestInit_ex(context, git ? EVP_sha1() : EVP_sha256(), NULL);
+    int result = git ? add_git_header(descriptor, path, context) : 0;
+    if (result == 0)
+        result = hash_descriptor(descriptor, path, context);
+    EVP_DigestFinal_ex(context, digest, &length);
     EVP_MD_CTX_free(context);
     close(descriptor);
     if (result == 0)
-        to_hex(digest, hex);
+        to_hex(digest, length, hex);
     return result;
+}
+
+int hash_file(const char *path, char hex[HASH_HEX_SIZE])
+{
+    return hash_path(path, false, hex);
+}
+
+int hash_git_blob(const char *path, char hex[HASH_HEX_SIZE])
+{
+    return hash_path(path, true, hex);
 }

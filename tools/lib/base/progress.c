@@ -18,7 +18,7 @@ static const double SECONDS_BETWEEN = 0.1;
 
 static struct {
     enum progress_mode mode; /* resolved: never AUTO */
-    bool terminal, quiet, shown;
+    bool terminal, quiet, shown, bytes;
     size_t job, jobs;
     char label[LABEL_SIZE], stage[32];
     double started, stage_started, last; /* of job 1, of the stage, of what was shown last */
@@ -57,11 +57,18 @@ static double remaining_seconds(int64_t done, int64_t total, double elapsed)
     return made > 0 ? elapsed / (double)made * (double)(total - done) : 0;
 }
 
+static double rate_per_second(int64_t done, double elapsed)
+{
+    return done > state.first && elapsed > 0 ? (double)(done - state.first) / elapsed : 0;
+}
+
 static void print_json(int64_t done, int64_t total, double elapsed)
 {
     json_t *line = json_pack("{s:I,s:I,s:s,s:I,s:I,s:f,s:f}", "job", (json_int_t)state.job, "jobs", (json_int_t)state.jobs,
                              "stage", state.stage, "done", (json_int_t)done, "total", (json_int_t)total, "seconds", elapsed,
                              "remaining", remaining_seconds(done, total, elapsed));
+    if (line && state.bytes)
+        json_object_set_new(line, "rate", json_real(rate_per_second(done, elapsed)));
     if (line)
         json_dumpf(line, stderr, JSON_COMPACT | JSON_REAL_PRECISION(6));
     fputc('\n', stderr);
@@ -102,21 +109,24 @@ static void print_bar(int64_t done, int64_t total, double elapsed)
     static const char filled[] = "########################", empty[] = "........................";
     int percent = total > 0 ? (int)(100 * done / total) : 100, cells = BAR_WIDTH * percent / 100;
     int left = (int)remaining_of_all(done, total, remaining_seconds(done, total, elapsed));
-    char line[LONGEST_LINE], count[32] = "";
+    char line[LONGEST_LINE], count[32] = "", rate[32] = "";
     if (!state.terminal && percent == state.last_percent)
         return;
     state.last_percent = percent;
     if (state.jobs > 1)
         snprintf(count, sizeof count, "[%zu/%zu] ", state.job, state.jobs);
-    snprintf(line, sizeof line, "%s%-8s %.*s%.*s %3d %%  %d:%02d left  %s", count, state.stage, cells, filled, BAR_WIDTH - cells, empty,
-             percent, left / 60, left % 60, state.label);
+    if (state.bytes)
+        snprintf(rate, sizeof rate, "%.1f MB/s  ", rate_per_second(done, elapsed) / 1e6);
+    snprintf(line, sizeof line, "%s%-8s %.*s%.*s %3d %%  %d:%02d left  %s%s", count, state.stage, cells, filled, BAR_WIDTH - cells, empty,
+             percent, left / 60, left % 60, rate, state.label);
     cut_utf8(line, (size_t)columns());
     fprintf(stderr, "%s%s%s", state.terminal ? "\r" : "", line, state.terminal ? "\033[K" : "\n");
     state.shown = state.terminal;
 }
 
-void progress_step(const char *stage, int64_t done, int64_t total)
+static void step(const char *stage, int64_t done, int64_t total, bool bytes)
 {
+    state.bytes = bytes;
     if (state.mode == PROGRESS_NONE)
         return;
     double now = clock_seconds();
@@ -133,6 +143,16 @@ void progress_step(const char *stage, int64_t done, int64_t total)
         print_json(done, total, now - state.stage_started);
     else
         print_bar(done, total, now - state.stage_started);
+}
+
+void progress_step(const char *stage, int64_t done, int64_t total)
+{
+    step(stage, done, total, false);
+}
+
+void progress_bytes(const char *stage, int64_t done, int64_t total)
+{
+    step(stage, done, total, true);
 }
 
 static void clear_bar(void)

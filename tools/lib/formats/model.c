@@ -6,13 +6,13 @@
 #include "base/memory.h"
 #include "base/path.h"
 #include "base/text.h"
+#include "formats/hub.h"
 #include "formats/model-parts.h"
 
-/* The licence of the weights, told by where they come from: the files do not say. */
 static const char *licence_of(const char *id, const char *folder)
 {
-    if (id && (has_prefix(id, "facebook/musicgen-") || has_prefix(id, "facebook/audiogen-")))
-        return "CC-BY-NC-4.0";
+    if (id)
+        return hub_licence(id);
     return model_is_demo(folder) ? "Apache-2.0" : "unknown";
 }
 
