@@ -36,7 +36,7 @@ $(eval $(call program,sample-tokens,nn libtorch formats base,$(BASE)))
 $(eval $(call program,decode-audio,nn libtorch formats base,$(BASE)))
 $(eval $(call program,transcode,formats base,$(BASE) $(AUDIO)))
 $(eval $(call program,verify,formats base,$(BASE) $(AUDIO)))
-$(eval $(call program,leitmotif,formats base,$(BASE) yaml-0.1))
+$(eval $(call program,leitmotif,libtorch formats base,$(BASE) yaml-0.1))
 
 # test NAME, objects of programs it links, layers, packages: tests/unit/NAME.c with cmocka.
 define unit_test

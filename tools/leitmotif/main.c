@@ -64,6 +64,7 @@ static int run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    keep_standard_descriptors();
     setlocale(LC_CTYPE, "C.UTF-8");
     cleanup_on_signals();
     int status = run(argc, argv);

@@ -7,11 +7,11 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/memory.h"
 #include "base/text.h"
 #include "base/version.h"
+#include "libtorch/finder.h"
 
 enum { ENCODE_TEXT, SAMPLE_TOKENS, DECODE_AUDIO, TRANSCODE, VERIFY };
 
@@ -228,7 +228,7 @@ void stages_plan_take(struct plan *plan, struct plan_take *take)
 json_t *stages_arguments(const struct plan_options *options)
 {
     bool automatic = !options->device || strcmp(options->device, "auto") == 0;
-    bool cuda = automatic ? access("/dev/nvidiactl", F_OK) == 0 : has_prefix(options->device, "cuda");
+    bool cuda = automatic ? libtorch_expects_gpu() : has_prefix(options->device, "cuda");
     char *text = format_string("{\"cache\":\"f16\",\"engine\":\"torch\",\"weights\":\"%s\"}", cuda ? "f16" : "f32");
     json_t *arguments = json_pack("{s:s}", stages[SAMPLE_TOKENS].program, text);
     free(text);

@@ -49,13 +49,23 @@ int file_read(const char *path, size_t limit, struct text *content)
     return result;
 }
 
+int file_open(const char *path)
+{
+    struct stat status;
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* the open of a pipe would wait for its writer */
+    if (descriptor < 0)
+        return fail("cannot open '%s': %s", path, strerror(errno));
+    if (fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode))
+        return descriptor;
+    close(descriptor);
+    return fail("cannot read '%s': not a regular file", path);
+}
+
 static int map_descriptor(int descriptor, const char *path, const unsigned char **data, size_t *size)
 {
     struct stat status;
     if (fstat(descriptor, &status))
         return fail("cannot read '%s': %s", path, strerror(errno));
-    if (!S_ISREG(status.st_mode))
-        return fail("cannot read '%s': not a regular file", path);
     *size = (size_t)status.st_size;
     *data = NULL;
     if (*size == 0)
@@ -69,9 +79,9 @@ static int map_descriptor(int descriptor, const char *path, const unsigned char 
 
 int file_map(const char *path, const unsigned char **data, size_t *size)
 {
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    int descriptor = file_open(path);
     if (descriptor < 0)
-        return fail("cannot open '%s': %s", path, strerror(errno));
+        return -1;
     int result = map_descriptor(descriptor, path, data, size);
     close(descriptor);
     return result;

@@ -15,6 +15,9 @@
 /* Reads a whole file of at most limit bytes; "-" is stdin. */
 int file_read(const char *path, size_t limit, struct text *content);
 
+/* Opens a regular file for reading and never waits: a pipe or a device is refused. The descriptor, -1 on failure. */
+int file_open(const char *path);
+
 /* Maps a regular file read-only and private. *size 0: *data is NULL. Release with file_unmap. */
 int file_map(const char *path, const unsigned char **data, size_t *size);
 void file_unmap(const unsigned char *data, size_t size);

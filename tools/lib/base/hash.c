@@ -2,13 +2,13 @@
 #include "base/hash.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <openssl/evp.h>
 #include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/failure.h"
+#include "base/file.h"
 
 enum { BLOCK_SIZE = 1 << 17 };
 
@@ -64,9 +64,9 @@ static int hash_descriptor(int descriptor, const char *path, EVP_MD_CTX *context
 int hash_file(const char *path, char hex[HASH_HEX_SIZE])
 {
     unsigned char digest[32];
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    int descriptor = file_open(path);
     if (descriptor < 0)
-        return fail("cannot open '%s': %s", path, strerror(errno));
+        return -1;
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     int result = hash_descriptor(descriptor, path, context);
     EVP_DigestFinal_ex(context, digest, NULL);

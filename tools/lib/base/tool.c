@@ -339,6 +339,7 @@ int tool_main(const struct tool *tool, int argc, char **argv)
     const struct flags_text text = {tool->name, tool->usage, tool->purpose, tool->notes};
     struct flags flags;
     int status = EXIT_DONE;
+    keep_standard_descriptors();
     setlocale(LC_CTYPE, "C.UTF-8");
     if (flags_read(&flags, tables, argc, argv))
         status = failure_print(tool->name);

@@ -7,7 +7,6 @@
  */
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +17,7 @@
 #include <libavformat/avformat.h>
 
 #include "base/failure.h"
+#include "base/file.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "formats/audio-libav.h"
@@ -94,12 +94,10 @@ static int64_t seek_bytes(void *opaque, int64_t offset, int whence)
 static int open_bytes(struct audio *audio)
 {
     struct stat status;
-    audio->descriptor = open(audio->path, O_RDONLY | O_CLOEXEC);
-    if (audio->descriptor < 0 || fstat(audio->descriptor, &status) != 0)
-        return fail("cannot open '%s': %s", audio->path, strerror(errno));
-    if (!S_ISREG(status.st_mode))
-        return fail("cannot read '%s' as audio: it is not a regular file", audio->path);
-    if (status.st_size == 0)
+    audio->descriptor = file_open(audio->path);
+    if (audio->descriptor < 0)
+        return -1;
+    if (fstat(audio->descriptor, &status) == 0 && status.st_size == 0)
         return fail("'%s' is empty", audio->path);
     unsigned char *buffer = av_malloc(IO_BUFFER_BYTES);
     audio->io = buffer ? avio_alloc_context(buffer, IO_BUFFER_BYTES, 0, audio, read_bytes, NULL, seek_bytes) : NULL;

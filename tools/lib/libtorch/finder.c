@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/memory.h"
@@ -80,12 +81,30 @@ char *libtorch_find(void)
     return NULL;
 }
 
-char *libtorch_find_cpu(const char *library)
+/* name beside library, if it is there; yours, or NULL. */
+static char *beside(const char *library, const char *name)
 {
-    char *folder = path_folder(library), *path = path_join(folder, "libtorch_cpu.so");
+    char *folder = path_folder(library), *path = path_join(folder, name);
     free(folder);
     if (file_exists(path))
         return path;
     free(path);
     return NULL;
+}
+
+char *libtorch_find_cpu(const char *library)
+{
+    return beside(library, "libtorch_cpu.so");
+}
+
+bool libtorch_expects_gpu(void)
+{
+    if (access("/dev/nvidiactl", F_OK))
+        return false;
+    char *library = libtorch_find(), *cuda = library ? beside(library, "libtorch_cuda.so") : NULL;
+    bool expected = cuda != NULL;
+    failure_clear(); /* the tool that needs libtorch will say that it is missing */
+    free(library);
+    free(cuda);
+    return expected;
 }
