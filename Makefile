@@ -49,9 +49,18 @@ $(BUILD)/tests/$1: $(BUILD)/tests/unit/$1.o $(foreach p,$2,$(filter-out %/main.o
 endef
 include tests/unit/tests.mk
 
+# fuzzer NAME, layers, packages: tests/fuzz/NAME.c, run by tests/cli/NAME.sh.
+define fuzzer
+FUZZERS += $(BUILD)/fuzz/$1
+$(BUILD)/fuzz/$1: $(BUILD)/tests/fuzz/$1.o $(call archives,$2)
+	@mkdir -p $$(@D)
+	$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(call packages,$3) $$(LDLIBS)
+endef
+$(eval $(call fuzzer,fuzz-formats,formats base,$(BASE) $(MODEL)))
+
 all: $(PROGRAMS:%=$(BUILD)/bin/%)
 .PHONY: tests
-tests: all $(TESTS)
+tests: all $(TESTS) $(FUZZERS)
 
 $(foreach layer,$(LAYERS),$(eval $(BUILD)/lib/$(layer).a: $(call objects,lib/$(layer))))
 $(BUILD)/lib/%.a:
