@@ -95,7 +95,8 @@ static bool add_root(struct string_list *roots, const char *variable, const char
 
 void hub_roots(struct string_list *roots)
 {
-    add_root(roots, "HF_HUB_CACHE", "");
+    if (!add_root(roots, "HF_HUB_CACHE", ""))
+        add_root(roots, "HUGGINGFACE_HUB_CACHE", ""); /* its older name */
     add_root(roots, "HF_HOME", "hub");
     if (!add_root(roots, "XDG_CACHE_HOME", "huggingface/hub"))
         add_root(roots, "HOME", ".cache/huggingface/hub");
