@@ -25,6 +25,8 @@ all:
 LAYERS := base formats libtorch nn
 # What each layer's libraries are when a program uses it. formats/audio and formats/loudness are linked where used.
 BASE   := jansson popt libcrypto
+# Whoever opens a model reads audiocraft's configuration, which is YAML.
+MODEL  := yaml-0.1
 AUDIO  := libavformat libavcodec libswresample libavutil libebur128
 
 # program NAME, layers highest first, packages: made of tools/NAME/ and those. Unit tests link a program's objects but main.
@@ -34,13 +36,13 @@ $(BUILD)/bin/$1: $(call objects,$1) $(call archives,$2) tools/$1
 	@mkdir -p $$(@D)
 	$$(call say,LD,$$@)$(if $(wildcard tools/$1/*.cc),$$(CXX),$$(CC)) $$(LDFLAGS) -o $$@ $$(filter %.o %.a,$$^) $$(call packages,$3) $$(LDLIBS)
 endef
-$(eval $(call program,encode-text,nn libtorch formats base,$(BASE) sentencepiece))
-$(eval $(call program,sample-tokens,nn libtorch formats base,$(BASE)))
-$(eval $(call program,decode-audio,nn libtorch formats base,$(BASE)))
+$(eval $(call program,encode-text,nn libtorch formats base,$(BASE) $(MODEL) sentencepiece))
+$(eval $(call program,sample-tokens,nn libtorch formats base,$(BASE) $(MODEL)))
+$(eval $(call program,decode-audio,nn libtorch formats base,$(BASE) $(MODEL)))
 $(eval $(call program,transcode,formats base,$(BASE) $(AUDIO)))
 $(eval $(call program,verify,formats base,$(BASE) $(AUDIO)))
 $(eval $(call program,fetch-model,formats base,$(BASE) libcurl))
-$(eval $(call program,leitmotif,libtorch formats base,$(BASE) yaml-0.1))
+$(eval $(call program,leitmotif,libtorch formats base,$(BASE) $(MODEL)))
 
 # test NAME, objects of programs it links, layers, packages: tests/unit/NAME.c with cmocka.
 define unit_test
@@ -51,9 +53,18 @@ $(BUILD)/tests/$1: $(BUILD)/tests/unit/$1.o $(foreach p,$2,$(filter-out %/main.o
 endef
 include tests/unit/tests.mk
 
+# fuzzer NAME, layers, packages: tests/fuzz/NAME.c, run by tests/cli/NAME.sh.
+define fuzzer
+FUZZERS += $(BUILD)/fuzz/$1
+$(BUILD)/fuzz/$1: $(BUILD)/tests/fuzz/$1.o $(call archives,$2)
+	@mkdir -p $$(@D)
+	$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(call packages,$3) $$(LDLIBS)
+endef
+$(eval $(call fuzzer,fuzz-formats,formats base,$(BASE) $(MODEL)))
+
 all: $(PROGRAMS:%=$(BUILD)/bin/%)
 .PHONY: tests
-tests: all $(TESTS)
+tests: all $(TESTS) $(FUZZERS)
 
 $(foreach layer,$(LAYERS),$(eval $(BUILD)/lib/$(layer).a: $(call objects,lib/$(layer)) tools/lib/$(layer)))
 $(BUILD)/lib/%.a:

@@ -34,7 +34,7 @@ that "programs include only the library and themselves" nothing program_violatio
 that "only formats/audio sees libav" nothing seen_by 'libav|libsw' 'lib/formats/audio[a-z-]*\.[ch]$'
 that "only formats/loudness sees libebur128" nothing seen_by 'ebur128' 'lib/formats/loudness\.c$'
 that "only the tokenizer sees sentencepiece" nothing seen_by 'sentencepiece' 'encode-text/tokenizer\.cc$'
-that "only leitmotif's YAML tree sees libyaml" nothing seen_by 'yaml' 'leitmotif/yaml-tree\.[ch]$'
+that "only formats/yaml-tree sees libyaml" nothing seen_by 'yaml' 'lib/formats/yaml-tree\.[ch]$'
 that "only base/flags sees popt" nothing seen_by 'popt' 'lib/base/flags\.c$'
 that "only base/hash sees libcrypto" nothing seen_by 'openssl' 'lib/base/hash\.c$'
 that "only fetch-model's http sees libcurl" nothing seen_by 'curl' 'fetch-model/http\.c$'

@@ -8,6 +8,7 @@
 
 #include "base/memory.h"
 #include "formats/checkpoint.h"
+#include "formats/sources.h"
 #include "scratch.h"
 
 static const float values[] = {1, 2, 3, 4, 5, 6};
@@ -89,10 +90,14 @@ static void the_files_are_listed(void **state)
 {
     (void)state;
     char *one = single("one"), *many = sharded("many", GOOD_MAP);
-    json_t *of_one = checkpoint_files(one), *of_many = checkpoint_files(many);
+    struct sources sources_one, sources_many;
+    assert_int_equal(sources_find(&sources_one, one) | sources_find(&sources_many, many), 0);
+    json_t *of_one = sources_files(&sources_one.items[0]), *of_many = sources_files(&sources_many.items[0]);
     json_t *expected_one = json_pack("[s]", "model.safetensors");
     json_t *expected_many = json_pack("[s, s, s]", "s1.safetensors", "s2.safetensors", "model.safetensors.index.json");
     assert_true(json_equal(of_one, expected_one) && json_equal(of_many, expected_many));
+    sources_release(&sources_one);
+    sources_release(&sources_many);
     json_decref(of_one);
     json_decref(of_many);
     json_decref(expected_one);
@@ -133,9 +138,9 @@ static void what_is_there_instead_is_named(void **state)
         const char *file, *reason;
     } others[] = {
         {"none/readme", "holds no weights"},
-        {"torch/pytorch_model.bin", "'pytorch_model.bin', which this version does not read"},
-        {"torch-shards/pytorch_model.bin.index.json", "does not read"},
-        {"craft/state_dict.bin", "audiocraft's layout"},
+        {"torch/pytorch_model.bin", "begins like no ZIP archive"},
+        {"torch-shards/pytorch_model.bin.index.json", "pytorch_model.bin.index.json"},
+        {"craft/state_dict.bin", "holds 'state_dict.bin' but no 'compression_state_dict.bin'"},
     };
     (void)state;
     for (size_t i = 0; i < COUNT_OF(others); i++) {
@@ -146,7 +151,7 @@ static void what_is_there_instead_is_named(void **state)
     assert_open_refused(scratch_path("nowhere"), "holds no weights");
     char *broken = scratch_file("broken/readme", "x", 1), *folder = path_folder(broken), *link = path_join(folder, "model.safetensors");
     assert_int_equal(symlink("../blobs/nothing", link), 0);
-    assert_false(checkpoint_present(folder));
+    assert_null(sources_weights(folder));
     free(broken);
     free(folder);
     free(link);

@@ -338,7 +338,8 @@ static void what_was_found_has_a_name_and_a_licence(void **state)
         assert_string_equal(model.name, names[i] ? names[i] : "facebook/audiogen-medium");
         assert_string_equal(model.licence, "CC-BY-NC-4.0");
         assert_int_equal(model.kind, MODEL_AUDIOGEN);
-        assert_int_equal(model.stride_frames, 300);
+        assert_int_equal(model.window_frames, 500); /* ten seconds, in steps of two */
+        assert_int_equal(model.stride_frames, 100);
         model_release(&model);
     }
     unsetenv("HF_HUB_CACHE");

@@ -12,7 +12,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
-#include "leitmotif/yaml-tree.h"
+#include "formats/yaml-tree.h"
 
 /* The problems of a document as "line:column: text\n" each, yours to free(); "" for a good one. */
 static char *problems_of(const char *bytes, size_t length)

@@ -166,9 +166,7 @@ static void encode_all(struct tool_run *run, const struct encoder *encoder)
 
 static int open_tokenizer(struct encoder *encoder)
 {
-    char *path = path_join(encoder->model.folder, "spiece.model");
-    encoder->tokenizer = tokenizer_open(path);
-    free(path);
+    encoder->tokenizer = tokenizer_open(encoder->model.sources.tokenizer);
     return encoder->tokenizer ? 0 : -1;
 }
 

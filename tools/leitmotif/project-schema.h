@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 #include "leitmotif/project.h"
-#include "leitmotif/yaml-tree.h"
+#include "formats/yaml-tree.h"
 
 enum field_type {
     FIELD_NUMBER = 1,  /* double */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * All tensors of all shards in one table, sorted by name. The index ("weight_map": tensor -> shard) must say exactly
+ * All tensors of all files in one table, sorted by name. An index ("weight_map": tensor -> shard) must say exactly
  * what the shards hold: a shard of another model, or a tensor in two shards, is found here.
  */
 #include "formats/checkpoint.h"
@@ -10,225 +10,195 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "base/json.h"
 #include "base/memory.h"
-
-#define WEIGHTS_FILE "model.safetensors"
-#define INDEX_FILE "model.safetensors.index.json"
-
-enum { INDEX_MAX_BYTES = 16 << 20 };
+#include "formats/audiocraft-names.h"
+#include "formats/torch-file.h"
 
 struct entry {
-    const struct array *array;
+    struct array array;
     bool taken, ignored;
+};
+
+/* One of the two is open. */
+struct weight_file {
+    struct safetensors *safetensors;
+    struct torch_file *torch;
 };
 
 struct checkpoint {
     char *folder;
-    struct safetensors **shards;
-    size_t shard_count;
-    struct entry *entries; /* sorted by name */
-    size_t count;
+    struct weight_file *files;
+    size_t file_count, file_capacity;
+    char **names;              /* of entries */
+    struct entry *entries;     /* sorted by name */
+    size_t count, capacity, name_capacity;
 };
 
-static bool holds(const char *folder, const char *name)
+static size_t file_count(const struct weight_file *file)
 {
-    char *path = path_join(folder, name);
-    bool found = file_exists(path);
-    free(path);
-    return found;
+    return file->torch ? torch_file_count(file->torch) : safetensors_count(file->safetensors);
 }
 
-bool checkpoint_present(const char *folder)
+static const struct array *file_array(const struct weight_file *file, size_t index)
 {
-    return holds(folder, WEIGHTS_FILE) || holds(folder, INDEX_FILE);
+    return file->torch ? torch_file_array(file->torch, index) : safetensors_array(file->safetensors, index);
 }
 
-int checkpoint_missing(const char *folder)
+static const struct array *file_find(const struct weight_file *file, const char *name)
 {
-    static const struct {
-        const char *name, *advice;
-    } others[] = {
-        {"state_dict.bin", "audiocraft's layout, which this version does not read; take the model in transformers' layout"},
-        {"pytorch_model.bin", "which this version does not read; convert the model by transformers' save_pretrained"},
-        {"pytorch_model.bin.index.json", "which this version does not read; convert the model by transformers' save_pretrained"},
-    };
-    for (size_t i = 0; i < COUNT_OF(others); i++)
-        if (holds(folder, others[i].name))
-            return fail("'%s' holds no '" WEIGHTS_FILE "' but '%s', %s", folder, others[i].name, others[i].advice);
-    return fail("'%s' holds no weights: neither '" WEIGHTS_FILE "' nor '" INDEX_FILE "'; fetch the model again", folder);
+    return file->torch ? torch_file_find(file->torch, name) : safetensors_find(file->safetensors, name);
 }
 
-static int check_shard_name(const char *name)
+/* The opened file, kept in the checkpoint until the next one is opened; NULL on failure. */
+static const struct weight_file *open_file(struct checkpoint *checkpoint, const char *path)
 {
-    if (!name || !name[0] || name[0] == '.' || strchr(name, '/'))
-        return fail("weight_map names '%.100s', which is no plain file name", name ? name : "");
-    return 0;
-}
-
-/* The map of tensor names to shard names; a new reference. */
-static json_t *read_map(const char *path)
-{
-    json_t *index = json_read(path, INDEX_MAX_BYTES);
-    if (!index)
+    struct weight_file file = {0};
+    if (has_suffix(path, ".bin"))
+        file.torch = torch_file_open(path);
+    else
+        file.safetensors = safetensors_open(path);
+    if (!file.torch && !file.safetensors)
         return NULL;
-    json_t *map = json_incref(json_object_get(index, "weight_map")), *shard;
-    const char *name;
-    json_decref(index);
-    int result = json_is_object(map) && json_object_size(map) ? 0 : fail("no weight_map");
-    json_object_foreach(map, name, shard)
-        if (result == 0)
-            result = check_shard_name(json_string_value(shard));
-    if (result == 0)
-        return map;
-    failure_within("'%s'", path);
-    json_decref(map);
-    return NULL;
-}
-
-static int by_text(const void *left, const void *right)
-{
-    return strcmp(json_string_value(*(json_t *const *)left), json_string_value(*(json_t *const *)right));
-}
-
-/* The shard names of a map, each once, sorted: so that every folder is opened in one order. */
-static json_t *shard_names(json_t *map)
-{
-    size_t count = 0, total = json_object_size(map);
-    json_t **all = allocate(total, sizeof *all), *names = json_array(), *shard;
-    const char *tensor;
-    json_object_foreach(map, tensor, shard)
-        all[count++] = shard;
-    qsort(all, count, sizeof *all, by_text);
-    for (size_t i = 0; i < count; i++)
-        if (i == 0 || by_text(&all[i - 1], &all[i]))
-            json_array_append(names, all[i]);
-    free(all);
-    return names;
-}
-
-/* The map of a sharded folder, NULL for a single file (no failure) or on failure. */
-static json_t *folder_map(const char *folder)
-{
-    if (holds(folder, WEIGHTS_FILE))
-        return NULL;
-    char *path = path_join(folder, INDEX_FILE);
-    json_t *map = file_exists(path) ? read_map(path) : NULL;
-    if (!map && !failed())
-        checkpoint_missing(folder);
-    free(path);
-    return map;
-}
-
-json_t *checkpoint_files(const char *folder)
-{
-    json_t *map = folder_map(folder);
-    if (map) {
-        json_t *names = shard_names(map);
-        json_array_append_new(names, json_string(INDEX_FILE));
-        json_decref(map);
-        return names;
-    }
-    return failed() ? NULL : json_pack("[s]", WEIGHTS_FILE);
-}
-
-static int open_shard(struct checkpoint *checkpoint, const char *name)
-{
-    char *path = path_join(checkpoint->folder, name);
-    struct safetensors *shard = safetensors_open(path);
-    free(path);
-    if (!shard)
-        return -1;
-    checkpoint->shards[checkpoint->shard_count++] = shard;
-    return 0;
+    checkpoint->files = grow(checkpoint->files, checkpoint->file_count, &checkpoint->file_capacity, sizeof *checkpoint->files);
+    checkpoint->files[checkpoint->file_count] = file;
+    return &checkpoint->files[checkpoint->file_count++];
 }
 
 /* Everything in the shard must be mapped to it. */
-static int check_shard(const struct safetensors *shard, const json_t *map, const char *folder, const char *shard_name)
+static int check_shard(const struct weight_file *shard, const json_t *map, const char *path)
 {
-    for (size_t i = 0; i < safetensors_count(shard); i++) {
-        const char *name = safetensors_array(shard, i)->name;
-        const char *mapped = json_string_value(json_object_get(map, name));
-        if (!mapped || strcmp(mapped, shard_name) != 0)
-            return fail("'%s/%s': tensor '%.200s' is not there by '" INDEX_FILE "'", folder, shard_name, name);
+    for (size_t i = 0; i < file_count(shard); i++) {
+        const char *name = file_array(shard, i)->name, *mapped = json_string_value(json_object_get(map, name));
+        if (!mapped || strcmp(mapped, path_name(path)) != 0)
+            return fail("'%s': tensor '%.200s' is not there by the index", path, name);
     }
     return 0;
 }
 
 /* Everything mapped to the shard must be in it. */
-static int check_map(const struct safetensors *shard, json_t *map, const char *folder, const char *shard_name)
+static int check_map(const struct weight_file *shard, json_t *map, const char *path)
 {
     const char *name;
     json_t *mapped;
     json_object_foreach(map, name, mapped)
-        if (strcmp(json_string_value(mapped), shard_name) == 0 && !safetensors_find(shard, name))
-            return fail("'%s/%s': tensor '%.200s' is missing, but in '" INDEX_FILE "'", folder, shard_name, name);
+        if (strcmp(json_string_value(mapped), path_name(path)) == 0 && !file_find(shard, name))
+            return fail("'%s': tensor '%.200s' is missing, but in the index", path, name);
     return 0;
 }
 
-static int open_shards(struct checkpoint *checkpoint, json_t *map, const json_t *names)
+/* Owns the name. */
+static void add_entry(struct checkpoint *checkpoint, const struct array *array, char *name)
 {
-    checkpoint->shards = allocate(json_array_size(names), sizeof *checkpoint->shards);
-    for (size_t i = 0; i < json_array_size(names); i++) {
-        const char *name = json_string_value(json_array_get(names, i));
-        if (open_shard(checkpoint, name))
-            return -1;
-        const struct safetensors *shard = checkpoint->shards[i];
-        if (map && (check_shard(shard, map, checkpoint->folder, name) || check_map(shard, map, checkpoint->folder, name)))
-            return -1;
+    size_t i = checkpoint->count;
+    checkpoint->entries = grow(checkpoint->entries, i, &checkpoint->capacity, sizeof *checkpoint->entries);
+    checkpoint->names = grow(checkpoint->names, i, &checkpoint->name_capacity, sizeof *checkpoint->names);
+    checkpoint->entries[i] = (struct entry){.array = *array};
+    checkpoint->entries[i].array.name = checkpoint->names[i] = name;
+    checkpoint->count++;
+}
+
+/* Part `index` of `count` of the rows, in place. */
+static struct array rows_of(const struct array *array, int index, int count)
+{
+    struct array part = *array;
+    part.shape[0] /= count;
+    part.bytes /= (size_t)count;
+    part.data = (const char *)array->data + (size_t)index * part.bytes;
+    return part;
+}
+
+/* The array under the name, or the names, that transformers' layout has for it. */
+static int add_array(struct checkpoint *checkpoint, const struct array *array, enum naming naming)
+{
+    char *names[NAMES_PER_TENSOR];
+    int count = audiocraft_names(naming, array->name, names);
+    bool divisible = count <= 1 || (array->rank > 0 && array->shape[0] % count == 0);
+    for (int i = 0; i < count; i++) {
+        struct array part = divisible && count > 1 ? rows_of(array, i, count) : *array;
+        add_entry(checkpoint, &part, names[i]);
     }
-    return 0;
+    if (count < 0)
+        return -1;
+    return divisible ? 0 : fail("tensor '%s' is %s, not three matrices", array->name, shape_text(array->rank, array->shape));
 }
 
-static int open_files(struct checkpoint *checkpoint)
+static int add_file(struct checkpoint *checkpoint, const struct source *source, const char *name, json_t *map)
 {
-    json_t *map = folder_map(checkpoint->folder);
-    if (!map && failed())
-        return -1;
-    json_t *names = map ? shard_names(map) : json_pack("[s]", WEIGHTS_FILE);
-    int result = open_shards(checkpoint, map, names);
-    json_decref(names);
+    char *path = path_join(source->folder, name);
+    const struct weight_file *file = open_file(checkpoint, path);
+    int result = file ? 0 : -1;
+    if (file && map && (check_shard(file, map, path) || check_map(file, map, path)))
+        result = -1;
+    for (size_t i = 0; result == 0 && i < file_count(file); i++)
+        if (add_array(checkpoint, file_array(file, i), source->naming))
+            result = failure_within("'%s'", path);
+    free(path);
+    return result;
+}
+
+static int add_source(struct checkpoint *checkpoint, const struct source *source)
+{
+    bool sharded = has_suffix(source->weights, ".index.json");
+    char *index = path_join(source->folder, source->weights);
+    json_t *files = sources_files(source), *map = sharded && files ? sources_map(index) : NULL;
+    size_t count = json_array_size(files) - (sharded && files ? 1 : 0);
+    int result = files && (map || !sharded) ? 0 : -1;
+    for (size_t i = 0; result == 0 && i < count; i++)
+        result = add_file(checkpoint, source, json_string_value(json_array_get(files, i)), map);
+    json_decref(files);
     json_decref(map);
+    free(index);
     return result;
 }
 
 static int by_name(const void *left, const void *right)
 {
     const struct entry *a = left, *b = right;
-    return strcmp(a->array->name, b->array->name);
+    return strcmp(a->array.name, b->array.name);
 }
 
-static void list_entries(struct checkpoint *checkpoint)
+static int sort_entries(struct checkpoint *checkpoint)
 {
-    size_t total = 0;
-    for (size_t i = 0; i < checkpoint->shard_count; i++)
-        total += safetensors_count(checkpoint->shards[i]);
-    checkpoint->entries = allocate(total, sizeof *checkpoint->entries);
-    for (size_t i = 0; i < checkpoint->shard_count; i++)
-        for (size_t j = 0; j < safetensors_count(checkpoint->shards[i]); j++)
-            checkpoint->entries[checkpoint->count++].array = safetensors_array(checkpoint->shards[i], j);
-    qsort(checkpoint->entries, checkpoint->count, sizeof *checkpoint->entries, by_name);
+    if (checkpoint->count)
+        qsort(checkpoint->entries, checkpoint->count, sizeof *checkpoint->entries, by_name);
+    for (size_t i = 1; i < checkpoint->count; i++)
+        if (by_name(&checkpoint->entries[i - 1], &checkpoint->entries[i]) == 0)
+            return fail("'%s': tensor '%.200s' is there twice", checkpoint->folder, checkpoint->entries[i].array.name);
+    return 0;
+}
+
+static int add_sources(struct checkpoint *checkpoint)
+{
+    struct sources sources = {0};
+    int result = sources_find(&sources, checkpoint->folder);
+    for (size_t i = 0; result == 0 && i < sources.count; i++)
+        result = add_source(checkpoint, &sources.items[i]);
+    sources_release(&sources);
+    return result;
 }
 
 struct checkpoint *checkpoint_open(const char *folder)
 {
     struct checkpoint *checkpoint = allocate(1, sizeof *checkpoint);
     checkpoint->folder = copy_string(folder);
-    if (open_files(checkpoint)) {
-        checkpoint_close(checkpoint);
-        return NULL;
-    }
-    list_entries(checkpoint);
-    return checkpoint;
+    if (add_sources(checkpoint) == 0 && sort_entries(checkpoint) == 0)
+        return checkpoint;
+    checkpoint_close(checkpoint);
+    return NULL;
 }
 
 void checkpoint_close(struct checkpoint *checkpoint)
 {
     if (!checkpoint)
         return;
-    for (size_t i = 0; i < checkpoint->shard_count; i++)
-        safetensors_close(checkpoint->shards[i]);
-    free(checkpoint->shards);
+    for (size_t i = 0; i < checkpoint->count; i++)
+        free(checkpoint->names[i]);
+    for (size_t i = 0; i < checkpoint->file_count; i++) {
+        safetensors_close(checkpoint->files[i].safetensors);
+        torch_file_close(checkpoint->files[i].torch);
+    }
+    free(checkpoint->files);
+    free(checkpoint->names);
     free(checkpoint->entries);
     free(checkpoint->folder);
     free(checkpoint);
@@ -236,8 +206,7 @@ void checkpoint_close(struct checkpoint *checkpoint)
 
 static struct entry *find(const struct checkpoint *checkpoint, const char *name)
 {
-    struct array wanted = {.name = name};
-    struct entry key = {.array = &wanted};
+    const struct entry key = {.array = {.name = name}};
     return checkpoint->count ? bsearch(&key, checkpoint->entries, checkpoint->count, sizeof key, by_name) : NULL;
 }
 
@@ -249,7 +218,7 @@ bool checkpoint_has(const struct checkpoint *checkpoint, const char *name)
 const struct array *checkpoint_peek(const struct checkpoint *checkpoint, const char *name)
 {
     const struct entry *entry = find(checkpoint, name);
-    return entry ? entry->array : NULL;
+    return entry ? &entry->array : NULL;
 }
 
 static int check_array(const struct array *array, int rank, const int64_t *shape)
@@ -277,18 +246,18 @@ const struct array *checkpoint_take(struct checkpoint *checkpoint, int rank, con
         fail("'%s': tensor '%s' is missing", checkpoint->folder, full);
         return NULL;
     }
-    if (check_array(entry->array, rank, shape)) {
+    if (check_array(&entry->array, rank, shape)) {
         failure_within("'%s'", checkpoint->folder);
         return NULL;
     }
     entry->taken = true;
-    return entry->array;
+    return &entry->array;
 }
 
 void checkpoint_ignore(struct checkpoint *checkpoint, const char *pattern)
 {
     for (size_t i = 0; i < checkpoint->count; i++)
-        if (fnmatch(pattern, checkpoint->entries[i].array->name, 0) == 0)
+        if (fnmatch(pattern, checkpoint->entries[i].array.name, 0) == 0)
             checkpoint->entries[i].ignored = true;
 }
 
@@ -308,11 +277,11 @@ int checkpoint_finish(const struct checkpoint *checkpoint, const char *prefix)
     size_t count = 0;
     for (size_t i = 0; i < checkpoint->count; i++) {
         const struct entry *entry = &checkpoint->entries[i];
-        bool ours = has_prefix(entry->array->name, prefix);
-        if (entry->taken || entry->ignored || (!ours && below_known_prefix(entry->array->name)))
+        bool ours = has_prefix(entry->array.name, prefix);
+        if (entry->taken || entry->ignored || (!ours && below_known_prefix(entry->array.name)))
             continue;
         if (count++ == 0)
-            first = entry->array->name;
+            first = entry->array.name;
     }
     if (!count)
         return 0;

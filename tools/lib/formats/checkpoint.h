@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * checkpoint - a model folder's weights under the names of the Hugging Face layout, whatever files hold them:
- * model.safetensors, or shards by model.safetensors.index.json.
+ * checkpoint - a model folder's weights under the names of the Hugging Face layout, whatever files hold them: safetensors or
+ * PyTorch's, in one file or in shards by an index, or audiocraft's files with their parts from elsewhere (formats/sources.h).
+ * All are mapped, none is read before its tensors are used.
  *
  * Strict: a loader takes every tensor it knows with its exact shape; checkpoint_finish then refuses what nobody took
  * or ignored below the loader's prefix, and whatever stands outside every known prefix.
@@ -8,22 +9,12 @@
 #ifndef LEITMOTIF_FORMATS_CHECKPOINT_H
 #define LEITMOTIF_FORMATS_CHECKPOINT_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "formats/safetensors.h"
 
 struct checkpoint;
-
-/* Does the folder hold weights in a layout that this module reads? Looks at file names only. */
-bool checkpoint_present(const char *folder);
-
-/* Records why checkpoint_present() is false and what to do. Always returns -1. */
-int checkpoint_missing(const char *folder);
-
-/* The names of the files that hold the weights, the index included, sorted: a new array of strings, NULL on failure. */
-json_t *checkpoint_files(const char *folder);
 
 struct checkpoint *checkpoint_open(const char *folder); /* NULL on failure */
 void checkpoint_close(struct checkpoint *checkpoint);

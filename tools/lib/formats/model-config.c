@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * config.json and generation_config.json. Every value is checked for type and range before anything is computed from
+ * config.json and generation_config.json, or what audiocraft's files say in their terms. Every value is checked for type and range before anything is computed from
  * it; ranges are generous for models and small enough that no product of them overflows. A key that is absent or null
  * has transformers' default, because configurations may be saved without defaults.
  */
@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "formats/audiocraft-config.h"
 #include "formats/model-parts.h"
 
 #define TEXT "text_encoder"
@@ -25,6 +26,8 @@ enum {
     RATIO_MAX = 64,
     WINDOW_MAX_FRAMES = 1 << 16,
     DEFAULT_WINDOW_SECONDS = 30,
+    AUDIOGEN_RATE_HZ = 16000,
+    AUDIOGEN_WINDOW_SECONDS = 10,
 };
 
 struct number {
@@ -138,6 +141,8 @@ static int read_kind(const json_t *config, struct model *model)
         model->kind = MODEL_MELODY;
     else if (model->language.channels == 2)
         model->kind = MODEL_STEREO;
+    else if (model->codec.rate_hz == AUDIOGEN_RATE_HZ)
+        model->kind = MODEL_AUDIOGEN;
     return 0;
 }
 
@@ -237,10 +242,11 @@ static int read_config(const json_t *config, struct model *model)
     return 0;
 }
 
-/* max_length counts frames and the delay's columns: 1500 and 1503 both mean 30 s at 50 frames a second. */
-static int read_generation(const json_t *config, struct model *model)
+/* max_length counts frames and the delay's columns: 1500 and 1503 both mean 30 s at 50 frames a second. audiocraft says
+ * seconds. */
+static int read_window(const json_t *config, struct model *model)
 {
-    const json_t *length = json_object_get(config, "max_length"), *guidance = json_object_get(config, "guidance_scale");
+    const json_t *length = json_object_get(config, "max_length"), *seconds = json_object_get(config, "seconds");
     int64_t rate = model->frame_rate_hz, frames = DEFAULT_WINDOW_SECONDS * rate;
     if (length && !json_is_null(length)) {
         frames = json_integer_value(length);
@@ -248,8 +254,25 @@ static int read_generation(const json_t *config, struct model *model)
             return fail("max_length is no whole number of frames from one second, %lld, to %d", (long long)rate,
                         WINDOW_MAX_FRAMES);
     }
+    if (seconds) {
+        double value = json_number_value(seconds);
+        if (!(value >= 1 && value * (double)rate <= WINDOW_MAX_FRAMES))
+            return fail("segment_duration is no number of seconds from 1 to %d", WINDOW_MAX_FRAMES / (int)rate);
+        frames = (int64_t)value * rate;
+    }
+    bool audiogen = model->kind == MODEL_AUDIOGEN;
+    if (audiogen && frames > AUDIOGEN_WINDOW_SECONDS * rate) /* it was trained on no longer ones */
+        frames = AUDIOGEN_WINDOW_SECONDS * rate;
     model->window_frames = frames / rate * rate;
-    model->stride_frames = model->window_frames * (model->kind == MODEL_AUDIOGEN ? 1 : 3) / 5;
+    model->stride_frames = model->window_frames * (audiogen ? 1 : 3) / 5;
+    return 0;
+}
+
+static int read_generation(const json_t *config, struct model *model)
+{
+    const json_t *guidance = json_object_get(config, "guidance_scale");
+    if (read_window(config, model))
+        return -1;
     model->guidance = guidance && !json_is_null(guidance) ? json_number_value(guidance) : 3.0;
     if ((guidance && !json_is_null(guidance) && !json_is_number(guidance)) || model->guidance < 0 || model->guidance > 100)
         return fail("guidance_scale is no number from 0 to 100");
@@ -269,8 +292,21 @@ static int read_file(struct model *model, const char *name, bool required, int (
     return result;
 }
 
+/* audiocraft's values have other names in its files; a failure says which file's they are, in transformers' names. */
+static int configure_audiocraft(struct model *model)
+{
+    json_t *config = audiocraft_config(&model->sources);
+    int result = config ? 0 : -1;
+    if (config && (read_config(config, model) || read_generation(json_object_get(config, "generation"), model)))
+        result = failure_within("'%s': its configuration, in the terms of a config.json", model->folder);
+    json_decref(config);
+    return result;
+}
+
 int model_configure(struct model *model)
 {
+    if (model->sources.audiocraft)
+        return configure_audiocraft(model);
     if (read_file(model, "config.json", true, read_config))
         return -1;
     return read_file(model, "generation_config.json", false, read_generation);

@@ -6,9 +6,9 @@
 
 #include "base/file.h"
 #include "base/memory.h"
-#include "formats/checkpoint.h"
 #include "formats/hub.h"
 #include "formats/model-parts.h"
+#include "formats/sources.h"
 
 /* ".../models--facebook--musicgen-small/snapshots/COMMIT" -> "facebook/musicgen-small" */
 static char *id_of_snapshot(const char *folder)
@@ -63,26 +63,38 @@ bool model_is_demo(const char *folder)
 /* What a lookup has seen so far. */
 struct search {
     const char *name, *id; /* the plain name or NULL; the hub id or NULL */
+    bool (*whole)(const char *folder);
     struct text places;    /* for the failure: 'A', 'B' */
     char *found, *incomplete;
 };
 
-static bool is_model(const char *folder)
+static bool holds(const char *folder, const char *name)
 {
-    char *configuration = path_join(folder, "config.json");
-    bool whole = file_exists(configuration) && checkpoint_present(folder);
-    free(configuration);
-    return whole;
+    char *path = path_join(folder, name);
+    bool found = file_exists(path);
+    free(path);
+    return found;
 }
 
-/* Takes the folder if it is a model; remembers the first that exists but is none. Owns folder. */
+/* transformers' layout: of a model, or of a part of one. */
+static bool is_part(const char *folder)
+{
+    return holds(folder, "config.json") && sources_weights(folder);
+}
+
+static bool is_model(const char *folder)
+{
+    return is_part(folder) || (holds(folder, AUDIOCRAFT_LANGUAGE_FILE) && holds(folder, AUDIOCRAFT_CODEC_FILE));
+}
+
+/* Takes the folder if it is whole; remembers the first that exists but is not. Owns folder. */
 static void consider(struct search *search, char *folder)
 {
     if (!folder || search->found || !folder_exists(folder)) {
         free(folder);
         return;
     }
-    char **place = is_model(folder) ? &search->found : &search->incomplete;
+    char **place = search->whole(folder) ? &search->found : &search->incomplete;
     if (*place)
         free(folder);
     else
@@ -134,8 +146,10 @@ static void search_everywhere(struct search *search)
 
 static int explain_incomplete(const char *folder)
 {
-    if (!checkpoint_present(folder))
-        return checkpoint_missing(folder);
+    struct sources sources;
+    if (sources_find(&sources, folder))
+        return -1;
+    sources_release(&sources);
     return fail("'%s' holds no 'config.json'; fetch the model again", folder);
 }
 
@@ -155,7 +169,7 @@ static int explain_missing(const char *request, const struct search *search)
 static char *find_by_name(const char *request)
 {
     char *id = id_of_name(request);
-    struct search search = {.id = id, .name = strchr(request, '/') ? NULL : request};
+    struct search search = {.id = id, .name = strchr(request, '/') ? NULL : request, .whole = is_model};
     search_everywhere(&search);
     if (!search.found && !failed())
         explain_missing(request, &search);
@@ -184,4 +198,38 @@ char *model_find(const char *request)
     else
         fail("'%s' is no model; give a folder, a short name such as 'small', or a hub id", request);
     return NULL;
+}
+
+/* The text encoders have had two names on the hub: "t5-base" and "google-t5/t5-base". */
+static char *other_name(const char *id)
+{
+    static const char owner[] = "google-t5/";
+    if (has_prefix(id, owner))
+        return copy_string(id + strlen(owner));
+    return has_prefix(id, "t5-") ? format_string("%s%s", owner, id) : NULL;
+}
+
+char *model_part_find(const char *id, const char *beside)
+{
+    char *other = other_name(id), *near = path_join(beside, path_name(id));
+    struct search search = {.id = id, .name = path_name(id), .whole = is_part};
+    text_appendf(&search.places, "'%s'", near);
+    consider(&search, near);
+    search_everywhere(&search);
+    if (other && !search.found) {
+        struct text places = search.places;
+        search.id = other;
+        search.places = (struct text){0};
+        search_everywhere(&search);
+        text_release(&search.places);
+        search.places = places;
+    }
+    if (!search.found && !failed())
+        search.incomplete ? explain_incomplete(search.incomplete)
+                          : fail("'%s' needs '%s', which is not in %s; fetch it with: fetch-model %s", beside, id,
+                                 text_string(&search.places), id);
+    free(other);
+    free(search.incomplete);
+    text_release(&search.places);
+    return search.found;
 }

@@ -13,7 +13,6 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/memory.h"
-#include "formats/checkpoint.h"
 #include "formats/model.h"
 
 enum { MEMORY_MAX_BYTES = 4096, SETTLED_SECONDS = 2, TARGET_SIZE = 4096, SMALL_FILE_BYTES = 1 << 20 };
@@ -115,34 +114,56 @@ static int hash_and_remember(const char *path, const struct stat *status, char h
 }
 
 /* Appends "NAME HASH\n"; a file that is not there and may be absent adds nothing. */
-static int add_file(struct text *text, const char *folder, const char *name, bool required)
+static int add_file(struct text *text, const char *name, const char *path, bool required)
 {
     struct stat status;
-    char hex[HASH_HEX_SIZE], *path = path_join(folder, name);
-    int result = 0;
+    char hex[HASH_HEX_SIZE];
     if (stat(path, &status))
-        result = required ? fail("'%s' is missing", path) : 0;
-    else {
-        result = hash_of_link(path, hex) ? 0 : hash_and_remember(path, &status, hex);
-        if (result == 0)
-            text_appendf(text, "%s %s\n", name, hex);
-    }
+        return required ? fail("'%s' is missing", path) : 0;
+    if (!hash_of_link(path, hex) && hash_and_remember(path, &status, hex))
+        return -1;
+    text_appendf(text, "%s %s\n", name, hex);
+    return 0;
+}
+
+/* A file of a source, under the name LABEL/NAME. */
+static int add_named(struct text *text, const struct source *source, const char *name, bool required)
+{
+    char *path = path_join(source->folder, name);
+    char *shown = source->label[0] ? path_join(source->label, name) : copy_string(name);
+    int result = add_file(text, shown, path, required);
     free(path);
+    free(shown);
+    return result;
+}
+
+/* What is read beside the weights in transformers' layout. */
+static int add_settings(struct text *text, const struct source *source, const char *tokenizer)
+{
+    bool whole = source->naming == NAMES_MODEL;
+    if (add_named(text, source, "config.json", false) || (whole && add_named(text, source, "generation_config.json", false)))
+        return -1;
+    return (whole || source->naming == NAMES_TEXT) && add_file(text, "spiece.model", tokenizer, false) ? -1 : 0;
+}
+
+static int add_source(struct text *text, const struct source *source, const char *tokenizer)
+{
+    bool audiocraft = source->naming == NAMES_AUDIOCRAFT_LANGUAGE || source->naming == NAMES_AUDIOCRAFT_CODEC;
+    json_t *weights = sources_files(source);
+    int result = weights && (audiocraft || add_settings(text, source, tokenizer) == 0) ? 0 : -1;
+    for (size_t i = 0; result == 0 && i < json_array_size(weights); i++)
+        result = add_named(text, source, json_string_value(json_array_get(weights, i)), true);
+    json_decref(weights);
     return result;
 }
 
 char *model_identity(const struct model *model)
 {
-    static const char *const settings[] = {"config.json", "generation_config.json", "spiece.model"};
     char hex[HASH_HEX_SIZE];
     struct text text = {0};
-    json_t *weights = failed() ? NULL : checkpoint_files(model->folder);
-    int result = weights ? 0 : -1;
-    for (size_t i = 0; result == 0 && i < COUNT_OF(settings); i++)
-        result = add_file(&text, model->folder, settings[i], false);
-    for (size_t i = 0; result == 0 && i < json_array_size(weights); i++)
-        result = add_file(&text, model->folder, json_string_value(json_array_get(weights, i)), true);
-    json_decref(weights);
+    int result = failed() ? -1 : 0;
+    for (size_t i = 0; result == 0 && i < model->sources.count; i++)
+        result = add_source(&text, &model->sources.items[i], model->sources.tokenizer);
     if (result == 0)
         hash_bytes(text_string(&text), text.length, hex);
     text_release(&text);

@@ -17,7 +17,11 @@ char *model_hub_id(const char *request, const char *folder);
 
 bool model_is_demo(const char *folder);
 
-/* Reads config.json and generation_config.json of model->folder into model's numbers and kind. */
+/* The folder (yours) of a text encoder or codec in transformers' layout, by its hub id: BESIDE/NAME, then wherever models are
+ * looked up. NULL with a failure that says where it was not and how to fetch it. */
+char *model_part_find(const char *id, const char *beside);
+
+/* Reads the configuration that model->sources have into model's numbers and kind. */
 int model_configure(struct model *model);
 
 #endif

@@ -39,10 +39,10 @@ int model_open(struct model *model, const char *request)
     model->folder = folder;
     model->name = shown_name(request, id, folder);
     model->licence = licence_of(id, folder);
-    /* AudioGen is wired like MusicGen and nothing in its files says which it is. */
+    /* AudioGen is wired like MusicGen: its name tells it, or else the codec's rate. */
     model->kind = id && has_prefix(id, "facebook/audiogen-") ? MODEL_AUDIOGEN : MODEL_TEXT;
     free(id);
-    if (model_configure(model) == 0)
+    if (sources_find(&model->sources, folder) == 0 && model_configure(model) == 0)
         return 0;
     model_release(model);
     return -1;
@@ -53,5 +53,6 @@ void model_release(struct model *model)
     free(model->request);
     free(model->name);
     free(model->folder);
+    sources_release(&model->sources);
     *model = (struct model){0};
 }

@@ -14,6 +14,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "formats/sources.h"
+
 enum { CODEC_MAX_RATIOS = 8 };
 
 struct text_config {          /* T5 encoder */
@@ -43,13 +45,14 @@ enum model_kind { MODEL_TEXT, MODEL_STEREO, MODEL_MELODY, MODEL_AUDIOGEN };
 
 struct model {
     char *request, *name;     /* as asked for; as shown: short name, hub id or folder name */
-    char *folder;             /* holds config.json and the weights */
+    char *folder;             /* holds the weights: for checkpoint_open() */
+    struct sources sources;   /* the files of either layout, spiece.model among them */
     enum model_kind kind;
     struct text_config text;
     struct language_config language;
     struct codec_config codec;
     int64_t frame_rate_hz;    /* 50 */
-    int64_t window_frames;    /* one pass: whole seconds of generation_config's max_length; 30 s without one */
+    int64_t window_frames;    /* one pass, whole seconds: as the configuration says, else 30 s; AudioGen 10 s at most */
     int64_t stride_frames;    /* default step of the windows of longer pieces: 0.6 of a window (AudioGen 0.2) */
     double guidance;          /* the model's own default, 3.0 */
     const char *licence;      /* of the weights: "CC-BY-NC-4.0" for the published ones, "Apache-2.0" for demo, else "unknown" */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "leitmotif/yaml-tree.h"
+#include "formats/yaml-tree.h"
 
 #include <stdlib.h>
 #include <string.h>

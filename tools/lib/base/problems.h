@@ -3,8 +3,8 @@
  *
  * Lines and columns count from 1; columns count characters. Knows nothing of what the file means.
  */
-#ifndef LEITMOTIF_PROBLEMS_H
-#define LEITMOTIF_PROBLEMS_H
+#ifndef LEITMOTIF_BASE_PROBLEMS_H
+#define LEITMOTIF_BASE_PROBLEMS_H
 
 #include <stddef.h>
 

@@ -6,13 +6,13 @@
  * events: libyaml's own documents take quadratic time for deep nesting before anybody could refuse it.)
  * So are duplicate keys, keys that are no plain text, tags, several documents, and bytes that are no UTF-8.
  */
-#ifndef LEITMOTIF_YAML_TREE_H
-#define LEITMOTIF_YAML_TREE_H
+#ifndef LEITMOTIF_FORMATS_YAML_TREE_H
+#define LEITMOTIF_FORMATS_YAML_TREE_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "leitmotif/problems.h"
+#include "base/problems.h"
 
 enum { YAML_MAX_BYTES = 16 << 20, YAML_MAX_DEPTH = 64, YAML_MAX_NODES = 2000000, YAML_MAX_ANCHORS = 256 };
 
