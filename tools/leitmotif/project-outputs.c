@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "formats/audio.h"
 #include "leitmotif/project-schema.h"
 
 /* Where the entry's value for key stands. */
@@ -72,7 +71,7 @@ static void check_settings(struct reading *reading, const struct yaml_node *entr
         tell_failure(reading, entry, "quality");
 }
 
-static enum audio_codec codec_of(const char *format)
+enum audio_codec format_codec(const char *format)
 {
     enum audio_codec codec = AUDIO_WAV;
     while (strcmp(audio_codec_name(codec), format))
@@ -83,14 +82,16 @@ static enum audio_codec codec_of(const char *format)
 static void check_output(struct reading *reading, const struct yaml_node *entry, const struct output_settings *output)
 {
     const struct project *project = reading->project;
-    check_settings(reading, entry, output, codec_of(output->format));
+    check_settings(reading, entry, output, format_codec(output->format));
     for (size_t i = 0; i < project->release_count; i++)
         if (!strcmp(project->releases[i].format, output->format))
             refuse(reading, entry, "format", "it is there twice and both would write one file; keep one of them");
 }
 
-static void add_release(struct reading *reading, struct output_settings *output)
+/* entry NULL: nobody wrote it. */
+static void add_release(struct reading *reading, struct output_settings *output, const struct yaml_node *entry)
 {
+    const struct yaml_node *place = entry ? yaml_member(entry, output->bit_rate ? "bitrate" : "format") : NULL;
     struct project *project = reading->project;
     project->releases = grow(project->releases, project->release_count, &reading->release_capacity, sizeof *project->releases);
     project->releases[project->release_count++] = (struct release){
@@ -100,6 +101,8 @@ static void add_release(struct reading *reading, struct output_settings *output)
         .bits = (int)output->bits,
         .quality = output->quality,
         .bit_rate = output->bit_rate,
+        .line = place ? place->line : 1,
+        .column = place ? place->column : 1,
     };
     output->format = NULL;
 }
@@ -110,7 +113,7 @@ static void read_output(struct reading *reading, const struct yaml_node *entry)
     block_read(reading, &output_block, entry, entry, &output);
     if (output.format) {
         check_output(reading, entry, &output);
-        add_release(reading, &output);
+        add_release(reading, &output, entry);
     }
     free(output.format);
 }
@@ -130,5 +133,5 @@ void read_outputs(struct reading *reading, const struct yaml_node *value, void *
 void outputs_default(struct reading *reading)
 {
     struct output_settings output = {.format = copy_string("ogg"), .quality = NAN};
-    add_release(reading, &output);
+    add_release(reading, &output, NULL);
 }
