@@ -2,7 +2,6 @@
  * continue: a take goes on from another take of the project (a track's only one or its first variation, or a variation by
  * its own name), or from an audio file. Tracks come first: a file of the same name is written "./name". Chains have a
  * beginning and an end. */
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,12 +37,15 @@ static void tell_unknown(struct reading *reading, const struct take *take, const
 {
     const struct project *project = reading->project;
     const char **names = allocate(2 * project->take_count + 1, sizeof *names);
+    size_t count = 0;
     for (size_t i = 0; i < project->take_count; i++) {
-        names[2 * i] = project->takes[i].track;
-        names[2 * i + 1] = project->takes[i].name;
+        if (!strcmp(project->takes[i].track, take->track))
+            continue; /* itself is never meant */
+        names[count++] = project->takes[i].track;
+        names[count++] = project->takes[i].name;
     }
     char *reason = format_string("there is no track '%s' and no file '%s'%s", take->continues, path,
-                                 did_you_mean(take->continues, names, 2 * project->take_count));
+                                 did_you_mean(take->continues, names, count));
     tell(reading, take, reason);
     free(reason);
     free(names);
@@ -72,7 +74,7 @@ struct chains {                  /* by number of the take */
     struct reading *reading;
     struct take *takes;
     enum mark *marks;
-    double *seconds;             /* with what it continues; NAN: unknown, for it begins with a file */
+    double *seconds;             /* with the takes that it continues */
     struct take **path;          /* being walked, from later to earlier */
     size_t depth;
 };
@@ -92,23 +94,13 @@ static void tell_circle(struct chains *chains, size_t from)
     text_release(&reason);
 }
 
-/* Which part of a melody comes next is decided by how much there is before. */
-static void check_melody(struct reading *reading, const struct take *take)
-{
-    if (take->melody && take->variation <= 1)
-        problem_add(&reading->problems, take->melody_line, take->melody_column,
-                    "'melody' does not go with an audio file that is continued, whose length is not known beforehand; remove one of the two");
-}
-
 static void add_seconds(struct chains *chains, const struct take *take)
 {
     size_t number = (size_t)(take - chains->takes);
-    double before = take->earlier ? chains->seconds[take->earlier - chains->takes] : take->earlier_file ? NAN : 0;
+    double before = take->earlier ? chains->seconds[take->earlier - chains->takes] : 0;
     chains->seconds[number] = before + take->duration;
-    if (isnan(before))
-        check_melody(chains->reading, take);
-    if (isnan(before) || before > LONGEST_SECONDS || chains->seconds[number] <= LONGEST_SECONDS)
-        return; /* unknown, told already, or fine */
+    if (before > LONGEST_SECONDS || chains->seconds[number] <= LONGEST_SECONDS)
+        return; /* told already, or fine */
     char *reason = format_string("with what it continues '%s' would be %g seconds long, more than %g", take->name,
                                  chains->seconds[number], LONGEST_SECONDS);
     tell(chains->reading, take, reason);
@@ -148,7 +140,7 @@ static void check_chains(struct reading *reading)
         .path = allocate(count + 1, sizeof *chains.path),
     };
     for (size_t i = 0; i < count; i++)
-        if (chains.takes[i].earlier || chains.takes[i].earlier_file)
+        if (chains.takes[i].earlier)
             walk(&chains, &chains.takes[i]);
     free(chains.marks);
     free(chains.seconds);

@@ -26,6 +26,8 @@ static const struct stage stages[] = {
     [VERIFY] = {"verify", VERIFY_RESULT, false, "report", "report.json"},
 };
 
+#define LONGEST_SECONDS 14400.0 /* that encode-audio takes */
+
 enum { OPUS_RATE_HZ = 48000 }; /* the only rate of its files, whatever is asked for */
 
 static int64_t rate_of(const struct plan_take *take, const struct release *release)
@@ -98,10 +100,15 @@ static struct job *add_earlier(struct plan *plan, struct plan_take *take)
     return file ? add_encoded(plan, take, file, "tokens", 0) : NULL;
 }
 
+/* sample-tokens takes chroma from its first pass on, which begins at most a window before what is new. */
 static struct job *add_melody(struct plan *plan, struct plan_take *take)
 {
-    const char *file = take->take->melody_file;
-    return file ? add_encoded(plan, take, file, "melody", seconds_of(take)) : NULL;
+    const struct take *settings = take->take;
+    const struct model *model = &take->model->model;
+    double window = settings->continues ? (double)model->window_frames / (double)model->frame_rate_hz : 0;
+    if (!settings->melody_file)
+        return NULL;
+    return add_encoded(plan, take, settings->melody_file, "melody", fmin(settings->duration + window, LONGEST_SECONDS));
 }
 
 static struct job *add_tokens(struct plan *plan, struct plan_take *take, struct job *condition)
