@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Per take: encode-text -> sample-tokens -> decode-audio -> transcode -> verify of each release file; and verify of
- * the tokens. Before sample-tokens comes encode-audio of the melody, and of an audio file that is continued; or the
- * sample-tokens of the take that is continued.
+ * the tokens, unless they begin with an audio file. Before sample-tokens comes encode-audio of the melody, and of an audio
+ * file that is continued; or the sample-tokens of the take that is continued.
  */
 #include "leitmotif/stages.h"
 
@@ -287,7 +287,8 @@ void stages_plan_take(struct plan *plan, struct plan_take *take)
     take->tokens = add_tokens(plan, take, condition);
     struct job *audio = add_audio(plan, take, take->tokens);
     take->release = add_release(plan, take, audio);
-    add_tokens_verdict(plan, take, take->tokens);
+    if (!take->beginning) /* a sound from outside may hold one note, or be still, for as long as it likes */
+        add_tokens_verdict(plan, take, take->tokens);
     add_verdicts(plan, take);
 }
 
