@@ -124,8 +124,10 @@ int project_read(struct project *project, const char *path)
     struct text content = {0};
     struct yaml_tree tree;
     set_defaults(project, path);
-    if (file_read(path, YAML_MAX_BYTES, &content))
+    if (file_read(path, YAML_MAX_BYTES, &content)) {
+        text_release(&content);
         return -1;
+    }
     yaml_tree_read(&tree, text_string(&content), content.length, &reading.problems);
     if (tree.root)
         read_tree(&reading, tree.root);
