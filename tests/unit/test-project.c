@@ -362,11 +362,11 @@ static void what_a_model_cannot_do_is_told_where_it_is_asked_for(void **state)
         {"tracks: {a: {prompt: x, model: nobody/nothing}, b: {prompt: x, model: m/stereo, continue: a}}", "", "nobody/nothing"},
         {"model: m/effects\noutputs:\n  - {format: ogg, rate: 44100, channels: 2}\n  - {format: wav}\n" TRACKS, "", ""},
         {"model: m/effects\noutputs:\n  - {format: mp3, bitrate: 320k}\n" TRACKS,
-         "4:28: with model 'effects': mp3 at 16000 Hz cannot have a bit rate of 320 kbit/s: it takes 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, "
-         "112, 128, 144 or 160\n", ""},
+         "4:28: with model 'effects', mp3 at 16000 Hz cannot have a bit rate of 320 kbit/s: it takes 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, "
+         "112, 128, 144 or 160; give the output a 'rate' or another setting\n", ""},
         {"model: m/effects\noutputs:\n  - {format: mp3, bitrate: 320k, rate: 44100}\n" TRACKS, "", ""},
         {"model: m/text\noutputs: [{format: opus, bitrate: 300k}]\n" TRACKS,
-         "3:35: with model 'text': opus with 1 channel cannot have a bit rate of 300 kbit/s: it must be 6 to 255\n", ""},
+         "3:35: with model 'text', opus with 1 channel cannot have a bit rate of 300 kbit/s: it must be 6 to 255; give the output a 'rate' or another setting\n", ""},
         {"model: m/stereo\noutputs: [{format: opus, bitrate: 300k}]\n" TRACKS, "", ""},
     };
     (void)state;

@@ -89,21 +89,11 @@ static void check_continued(struct limits *limits, const struct take *take)
 
 /* --- outputs --------------------------------------------------------------------------------------------------------- */
 
-/* What was not given is the model's. */
 static void check_release(struct limits *limits, const struct model *model, const struct release *release)
 {
-    struct audio_format format = {
-        .codec = format_codec(release->format),
-        .rate_hz = release->rate_hz ? release->rate_hz : model->codec.rate_hz,
-        .channels = release->channels ? release->channels : (int)model->language.channels,
-        .bits = release->bits,
-        .quality = release->quality,
-        .bit_rate = release->bit_rate,
-    };
-    if (format.codec == AUDIO_OPUS)
-        format.rate_hz = audio_codec_rate(AUDIO_OPUS, format.rate_hz);
-    if (audio_format_check(&format))
-        problem_add(&limits->problems, release->line, release->column, "with model '%s': %s", model->name, failure_text());
+    if (release_check(release, model))
+        problem_add(&limits->problems, release->line, release->column, "with model '%s', %s; give the output a 'rate' or another setting",
+                    model->name, failure_text());
     failure_clear();
 }
 

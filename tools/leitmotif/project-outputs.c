@@ -135,3 +135,21 @@ void outputs_default(struct reading *reading)
     struct output_settings output = {.format = copy_string("ogg"), .quality = NAN};
     add_release(reading, &output, NULL);
 }
+
+int64_t release_rate(const struct release *release, int64_t model_rate_hz)
+{
+    return release->rate_hz ? release->rate_hz : audio_codec_rate(format_codec(release->format), model_rate_hz);
+}
+
+int release_check(const struct release *release, const struct model *model)
+{
+    const struct audio_format format = {
+        .codec = format_codec(release->format),
+        .rate_hz = release_rate(release, model->codec.rate_hz),
+        .channels = release->channels ? release->channels : (int)model->language.channels,
+        .bits = release->bits,
+        .quality = release->quality,
+        .bit_rate = release->bit_rate,
+    };
+    return audio_format_check(&format);
+}

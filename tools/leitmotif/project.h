@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/text.h"
+#include "formats/model.h"
 
 struct release {              /* one entry of outputs: */
     char *format;             /* wav flac ogg mp3 opus */
@@ -67,6 +68,10 @@ int project_read(struct project *project, const char *path);
 /* Of a valid project: what its models cannot do, as more problems with the same outcome; a model that is not on this
  * machine, with the command that fetches it, or that cannot be read, is a warning: what it can do is unknown. */
 int project_check_models(struct project *project);
+
+/* What an output has no rate or channels for is the model's: does its format allow that? -1 with misuse(). */
+int release_check(const struct release *release, const struct model *model);
+int64_t release_rate(const struct release *release, int64_t model_rate_hz); /* Hz of its files */
 
 void project_release(struct project *project);
 

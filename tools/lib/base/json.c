@@ -53,13 +53,6 @@ int json_member_number(const json_t *object, const char *key, double fallback, d
     return !member || json_is_number(member) ? 0 : fail("'%s' is not a number", key);
 }
 
-int json_member_boolean(const json_t *object, const char *key, int fallback, int *value)
-{
-    const json_t *member = json_object_get(object, key);
-    *value = member ? json_is_true(member) : fallback;
-    return !member || json_is_boolean(member) ? 0 : fail("'%s' is not true or false", key);
-}
-
 const char *json_member_string(const json_t *object, const char *key, const char *fallback)
 {
     const json_t *member = json_object_get(object, key);
