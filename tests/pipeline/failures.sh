@@ -48,8 +48,8 @@ that 'every result is there' complete
 
 anew
 sed -i 's/{format: ogg}/{format: mp3, bitrate: 192k}/' "$WORK/game.yaml" # the model's 16 kHz allow 160 at most
-check 'check tells that a model does not fit the outputs' 0 'ok' "warning: .*model 'demo', mp3 at 16000 Hz cannot have a bit rate of 192 kbit/s: .*give the output a 'rate'" -- "$LEITMOTIF" check "$WORK/game.yaml"
-check 'render refuses it' 2 '' "leitmotif: '.*game.yaml': with model 'demo', mp3 at 16000 Hz cannot" -- "$LEITMOTIF" render "$WORK/game.yaml"
+check 'check tells that a model does not fit the outputs' 2 '' "game.yaml:4:34: with model 'demo', mp3 at 16000 Hz cannot have a bit rate of 192 kbit/s: .*give the output a 'rate'" -- "$LEITMOTIF" check "$WORK/game.yaml"
+check 'render refuses it' 2 '' "game.yaml:4:34: with model 'demo', mp3 at 16000 Hz cannot" -- "$LEITMOTIF" render "$WORK/game.yaml"
 that 'before any work' idle
 anew
 "$LEITMOTIF" render -q "$WORK/game.yaml" >/dev/null

@@ -198,10 +198,9 @@ static void tracks_have_names_and_prompts(void **state)
         {"tracks: {a: [x]}", "2:13: track 'a' must be a map of 'key: value'\n"},
         {"tracks: {a: {promt: x}}", "2:10: 'prompt' is missing in track 'a'\n"
                                     "2:14: unknown key 'promt' in track 'a' (did you mean 'prompt'?)\n"},
-        {"tracks: {a: {prompt: x, sections: [], continue: b, melody: c, loop: true, retries: 1, style: [d]}}",
-         "2:25: 'sections' is not supported by this version; remove it\n2:39: 'continue' is not supported by this version; remove it\n"
-         "2:52: 'melody' is not supported by this version; remove it\n2:63: 'loop' is not supported by this version; remove it\n"
-         "2:75: 'retries' is not supported by this version; remove it\n2:87: 'style' is not supported by this version; remove it\n"},
+        {"tracks: {a: {prompt: x, sections: [], loop: true, retries: 1, style: [d]}}",
+         "2:25: 'sections' is not supported by this version; remove it\n2:39: 'loop' is not supported by this version; remove it\n"
+         "2:51: 'retries' is not supported by this version; remove it\n2:63: 'style' is not supported by this version; remove it\n"},
         {"tracks: {a: {prompt: x, variations: [{seed: 1}]}}", "2:37: 'variations' as a list is not supported by this version; give how many\n"},
         {"tracks: {a: {prompt: x, variations: 0}}", "2:37: 'variations' must be a whole number from 1 to 1000, not '0'\n"},
         {"tracks: {a: {prompt: x, variations: 2}, a_1: y}", "2:41: track 'a' (line 2) and track 'a_1' would both make 'a_1'; rename one\n"},
@@ -220,6 +219,171 @@ static void tracks_have_names_and_prompts(void **state)
         free(nowhere);
         free(yaml);
     }
+}
+
+/* %s in an expectation: the file's folder. */
+static void inputs_are_files_and_tracks(void **state)
+{
+    static const struct snippet cases[] = {
+        {"a: {prompt: x, melody: tunes/a.wav}", ""},
+        {"a: {prompt: x, melody: tunes/none.wav}", "3:26: 'melody': cannot open '%s/tunes/none.wav': No such file or directory\n"},
+        {"a: {prompt: x, melody: tunes, variations: 3}", "3:26: 'melody': cannot read '%s/tunes': not a regular file\n"},
+        {"a: {prompt: x, melody: [tunes/a.wav]}", "3:26: 'melody' must be a text, not a list\n"},
+        {"a: {prompt: x, melody: }", "3:26: 'melody' has no value; give a text, or remove the key\n"},
+        {"a: {prompt: x, continue: tunes/a.wav, melody: tunes/a.wav}", ""},
+        {"a: {prompt: x, continue: b}\n  b: y", ""},
+        {"a: x\n  b: {prompt: y, continue: a}\n  c: {prompt: z, continue: b, variations: 2}\n  d: {prompt: z, continue: c_2}", ""},
+        {"theme: x\n  b: {prompt: y, continue: teme}", "4:28: 'continue': there is no track 'teme' and no file '%s/teme' (did you mean 'theme'?)\n"},
+        {"a: x\n  b: {prompt: y, continue: bb, variations: 2}", "4:28: 'continue': there is no track 'bb' and no file '%s/bb'\n"},
+        {"a: x\n  b: {prompt: y, continue: tunes}", "4:28: 'continue': there is no track 'tunes' and no file '%s/tunes'\n"},
+        {"a: x\n  b: {prompt: y, continue: {track: a}}", "4:28: 'continue' must be a text, not a map\n"},
+        {"a: {duration: 2}\n  b: {prompt: y, continue: a}", "3:3: 'prompt' is missing in track 'a'\n"},
+        {"a: {prompt: x, continue: a}", "3:28: 'continue': it goes round in a circle: 'a' -> 'a'; let one of them begin\n"},
+        {"d: {prompt: x, continue: c}\n  a: {prompt: x, continue: b}\n  b: {prompt: x, continue: c}\n  c: {prompt: x, continue: a}",
+         "4:28: 'continue': it goes round in a circle: 'a' -> 'b' -> 'c' -> 'a'; let one of them begin\n"},
+        {"a: {prompt: x, continue: b}\n  b: {prompt: x, continue: a}\n  c: {prompt: x, continue: c}",
+         "3:28: 'continue': it goes round in a circle: 'a' -> 'b' -> 'a'; let one of them begin\n"
+         "5:28: 'continue': it goes round in a circle: 'c' -> 'c'; let one of them begin\n"},
+        {"a: {prompt: x, variations: 2, continue: a}", "3:43: 'continue': it goes round in a circle: 'a_1' -> 'a_1'; let one of them begin\n"},
+        {"a: {prompt: x, duration: 9000}\n  b: {prompt: x, duration: 5400, continue: a}", ""},
+        {"a: {prompt: x, duration: 9000}\n  b: {prompt: x, duration: 5401, continue: a}\n  c: {prompt: x, continue: b}",
+         "4:44: 'continue': with what it continues 'b' would be 14401 seconds long, more than 14400\n"},
+    };
+    (void)state;
+    free(scratch_file("tunes/a.wav", "RIFF", 4));
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char *yaml = format_string("leitmotif: 1\ntracks:\n  %s\n", cases[i].yaml);
+        const char *folder = strstr(cases[i].expected, "%s");
+        size_t before = folder ? (size_t)(folder - cases[i].expected) : 0;
+        char *expected = folder ? format_string("%.*s%s%s", (int)before, cases[i].expected, scratch, folder + 2) : copy_string(cases[i].expected);
+        assert_problems(yaml, expected);
+        free(expected);
+        free(yaml);
+    }
+}
+
+static void a_take_knows_what_it_continues(void **state)
+{
+    struct project project;
+    char *lines, *tune = scratch_file("tunes/a.wav", "RIFF", 4), *named_c = scratch_file("c", "RIFF", 4);
+    (void)state;
+    int status = read_project("leitmotif: 1\ntracks:\n  a: {prompt: x, continue: c}\n  b: {prompt: x, continue: c_2}\n"
+                              "  c: {prompt: y, variations: 2, melody: tunes/a.wav}\n  d: {prompt: x, continue: ./c}\n", &project, &lines);
+    assert_int_equal(status, 0);
+    assert_int_equal(project.take_count, 5);
+    const struct take *takes = project.takes;
+    assert_ptr_equal(takes[0].earlier, &takes[2]);
+    assert_ptr_equal(takes[1].earlier, &takes[3]);
+    assert_null(takes[2].earlier);
+    assert_null(takes[0].earlier_file);
+    assert_string_equal(takes[3].melody, "tunes/a.wav");
+    assert_string_equal(takes[3].melody_file, tune);
+    assert_null(takes[4].earlier);
+    assert_string_equal(path_name(takes[4].earlier_file), "c");
+    unlink(named_c);
+    free(named_c);
+    free(tune);
+    free(lines);
+    project_release(&project);
+}
+
+/* Of the longest chain too: no walk is by recursion. */
+static void a_long_chain_is_read(void **state)
+{
+    struct project project;
+    struct text yaml = {0};
+    char *lines;
+    (void)state;
+    text_append(&yaml, "leitmotif: 1\ndefaults: {duration: 0.1}\ntracks:\n  t0: x\n");
+    for (int i = 30000; i > 0; i--)
+        text_appendf(&yaml, "  t%d: {prompt: x, continue: t%d}\n", i, i - 1);
+    assert_int_equal(read_project(yaml.data, &project, &lines), 0);
+    assert_int_equal(project.take_count, 30001);
+    free(lines);
+    project_release(&project);
+    text_release(&yaml);
+}
+
+/* --- what models can do ------------------------------------------------------------------------------------------ */
+
+/* As published models are, as far as a configuration is read; what stands for the type, the rate, the ratios and the channels. */
+static void put_model(const char *name, const char *type, int rate_hz, const char *ratios, int channels)
+{
+    char *path = format_string("%s/config.json", name);
+    char *config = format_string("{\"model_type\":\"%s\",\"text_encoder\":{\"model_type\":\"t5\"},\"decoder\":{\"num_codebooks\":%d,"
+                                 "\"audio_channels\":%d},\"audio_encoder\":{\"model_type\":\"encodec\",\"sampling_rate\":%d,"
+                                 "\"codebook_size\":2048,\"upsampling_ratios\":%s,\"use_causal_conv\":false,\"use_conv_shortcut\":false}}",
+                                 type, 4 * channels, channels, rate_hz, ratios);
+    char *weights = format_string("%s/model.safetensors", name);
+    free(scratch_file(path, config, strlen(config)));
+    free(scratch_file(weights, "weights", 7));
+    free(weights);
+    free(config);
+    free(path);
+}
+
+static void assert_limits(const char *yaml, const char *problems, const char *warnings)
+{
+    struct project project;
+    char *lines, *path = scratch_path("p.yaml:"), *whole = format_string("leitmotif: 1\n%s\n", yaml);
+    assert_int_equal(read_project(whole, &project, &lines), 0);
+    assert_int_equal(project_check_models(&project), *problems ? -1 : 0);
+    assert_int_equal(failure_status(), *problems ? EXIT_MISUSE : EXIT_DONE);
+    const char *told = text_string(&project.problems), *warned = text_string(&project.warnings);
+    assert_string_equal(*told ? told + strlen(path) : told, problems);
+    if (!*warnings)
+        assert_string_equal(warned, "");
+    assert_non_null(strstr(warned, warnings));
+    failure_clear();
+    project_release(&project);
+    free(lines);
+    free(whole);
+    free(path);
+}
+
+static void what_a_model_cannot_do_is_told_where_it_is_asked_for(void **state)
+{
+    static const struct {
+        const char *yaml, *problems, *warnings;
+    } cases[] = {
+        {"tracks: {a: {prompt: x, model: m/melody, melody: tunes/a.wav}, b: {prompt: x, model: m/melody}}", "", ""},
+        {"model: m/text\ntracks:\n  a: {prompt: x, melody: tunes/a.wav, variations: 2}",
+         "4:26: 'melody': 'text' is no melody model; use one, such as 'model: melody', or remove the key\n", ""},
+        {"tracks: {a: {prompt: x, model: m/effects, melody: tunes/a.wav}}",
+         "2:51: 'melody': 'effects' is no melody model; use one, such as 'model: melody', or remove the key\n", ""},
+        {"tracks: {a: {prompt: x, model: nobody/nothing, melody: tunes/a.wav}}", "", "p.yaml:2:32: warning: "},
+        {"tracks: {a: {prompt: x, model: m/text}, b: {prompt: x, model: m/melody, continue: a}}", "", ""},
+        {"tracks: {a: {prompt: x, model: m/effects}, b: {prompt: x, model: m/text, continue: a}}",
+         "2:84: 'continue': 'a' is by 'effects' (16000 Hz, mono, 4 codebooks of 2048, 50 frames a second), "
+         "which 'text' (32000 Hz, mono, 4 codebooks of 2048, 50 frames a second) cannot continue\n", ""},
+        {"tracks: {a: {prompt: x, model: m/text}, b: {prompt: x, model: m/stereo, continue: a}}",
+         "2:83: 'continue': 'a' is by 'text' (32000 Hz, mono, 4 codebooks of 2048, 50 frames a second), "
+         "which 'stereo' (32000 Hz, stereo, 8 codebooks of 2048, 50 frames a second) cannot continue\n", ""},
+        {"tracks: {a: {prompt: x, model: nobody/nothing}, b: {prompt: x, model: m/stereo, continue: a}}", "", "nobody/nothing"},
+        {"model: m/effects\noutputs:\n  - {format: ogg, rate: 44100, channels: 2}\n  - {format: wav}\n" TRACKS, "", ""},
+        {"model: m/effects\noutputs:\n  - {format: mp3, bitrate: 320k}\n" TRACKS,
+         "4:28: with model 'effects', mp3 at 16000 Hz cannot have a bit rate of 320 kbit/s: it takes 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, "
+         "112, 128, 144 or 160; give the output a 'rate' or another setting\n", ""},
+        {"model: m/effects\noutputs:\n  - {format: mp3, bitrate: 320k, rate: 44100}\n" TRACKS, "", ""},
+        {"model: m/text\noutputs: [{format: opus, bitrate: 300k}]\n" TRACKS,
+         "3:35: with model 'text', opus with 1 channel cannot have a bit rate of 300 kbit/s: it must be 6 to 255; give the output a 'rate' or another setting\n", ""},
+        {"model: m/stereo\noutputs: [{format: opus, bitrate: 300k}]\n" TRACKS, "", ""},
+    };
+    (void)state;
+    free(scratch_file("tunes/a.wav", "RIFF", 4));
+    put_model("m/text", "musicgen", 32000, "[8,5,4,4]", 1);
+    put_model("m/stereo", "musicgen", 32000, "[8,5,4,4]", 2);
+    put_model("m/melody", "musicgen_melody", 32000, "[8,5,4,4]", 1);
+    put_model("m/effects", "musicgen", 16000, "[8,5,4,2]", 1);
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        assert_limits(cases[i].yaml, cases[i].problems, cases[i].warnings);
+}
+
+static void a_model_that_cannot_be_read_is_a_warning(void **state)
+{
+    (void)state;
+    free(scratch_file("m/broken/config.json", "{", 1));
+    assert_limits("model: m/broken\n" TRACKS, "", "p.yaml:2:8: warning: ");
 }
 
 static void all_problems_are_found_at_once_in_the_files_order(void **state)
@@ -392,6 +556,11 @@ int main(void)
         cmocka_unit_test(numbers_are_strict),
         cmocka_unit_test(outputs_follow_their_formats),
         cmocka_unit_test(tracks_have_names_and_prompts),
+        cmocka_unit_test(inputs_are_files_and_tracks),
+        cmocka_unit_test(a_take_knows_what_it_continues),
+        cmocka_unit_test(a_long_chain_is_read),
+        cmocka_unit_test(what_a_model_cannot_do_is_told_where_it_is_asked_for),
+        cmocka_unit_test(a_model_that_cannot_be_read_is_a_warning),
         cmocka_unit_test(all_problems_are_found_at_once_in_the_files_order),
         cmocka_unit_test(too_many_results_are_refused),
         cmocka_unit_test(seeds_are_the_documented_hash),

@@ -41,6 +41,33 @@ static void text_and_key(void **state)
     free(text);
 }
 
+static void outside_files_come_before_inputs(void **state)
+{
+    char key[HASH_HEX_SIZE];
+    struct recipe recipe;
+    struct text lines = {0};
+    (void)state;
+    recipe_begin(&recipe, NULL);
+    recipe_file(&recipe, "input", "77ab");
+    recipe_file(&recipe, "splice", "88cd");
+    recipe_options(&recipe, NULL);
+    char *alone = recipe_end(&recipe, "encode-audio", 1, key);
+    assert_string_equal(alone, "{\"arguments\":{},\"files\":{\"input\":\"77ab\",\"splice\":\"88cd\"},\"inputs\":{},\"options\":{},"
+                               "\"tool\":\"encode-audio\",\"version\":1}");
+    recipe_begin(&recipe, NULL);
+    recipe_file(&recipe, "input", "99ef");
+    recipe_input(&recipe, "tokens", "aa", "tokens.safetensors");
+    recipe_options(&recipe, NULL);
+    char *both = recipe_end(&recipe, "encode-audio", 1, key);
+    assert_string_equal(both, "{\"arguments\":{},\"files\":{\"input\":\"99ef\"},\"inputs\":{\"tokens\":[\"aa/tokens.safetensors\"]},"
+                              "\"options\":{},\"tool\":\"encode-audio\",\"version\":1}");
+    assert_int_equal(recipe_difference(alone, both, &lines), 2);
+    assert_string_equal(lines.data, "  input: \"77ab\" -> \"99ef\"\n  splice: \"88cd\" -> nothing\n");
+    text_release(&lines);
+    free(alone);
+    free(both);
+}
+
 /* What is written by hand is what jansson would have written: sorted, compact, parseable. */
 static void is_canonical(void **state)
 {
@@ -132,7 +159,7 @@ static void differences_of_long_values(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(text_and_key),         cmocka_unit_test(is_canonical),
+        cmocka_unit_test(text_and_key),         cmocka_unit_test(outside_files_come_before_inputs), cmocka_unit_test(is_canonical),
         cmocka_unit_test(numbers_round_trip),   cmocka_unit_test(invalid_utf8_stays_json),
         cmocka_unit_test(every_part_changes_the_key), cmocka_unit_test(differences),
         cmocka_unit_test(differences_of_long_values),

@@ -55,10 +55,17 @@ static void add_outputs(json_t *line, const struct stage *stage, const char *tem
             json_object_set_new(output, "file", place(temporary, json_string_value(json_object_get(output, "file"))));
 }
 
+static void add_files(json_t *line, const struct job *job)
+{
+    for (size_t i = 0; i < job->file_count; i++)
+        json_object_set_new(line, job->files[i].option, json_string(job->files[i].path));
+}
+
 static char *job_line(const struct job *job, const struct store *store, const char *temporary)
 {
     json_t *recipe = json_loads(job->recipe, 0, NULL), *line = json_object_get(recipe, "options");
     add_inputs(line, store, recipe);
+    add_files(line, job);
     add_outputs(line, job->stage, temporary);
     char *text = json_canonical(line);
     json_decref(recipe);
@@ -195,6 +202,19 @@ static char *absent_file(const struct job *job, const char *temporary)
     return has_file(temporary, stage->file) ? NULL : copy_string(stage->file);
 }
 
+/* A result is stored under what its files held when the plan was made: it must be made of that. */
+static int check_files_unchanged(const struct job *job)
+{
+    char hash[HASH_HEX_SIZE];
+    for (size_t i = 0; i < job->file_count; i++) {
+        if (hash_file(job->files[i].path, hash))
+            return -1;
+        if (strcmp(hash, job->files[i].hash))
+            return fail("'%s' changed while it was used; render again", job->files[i].path);
+    }
+    return 0;
+}
+
 static int keep_result(struct batch *batch, size_t number)
 {
     struct job *job = batch->jobs[number];
@@ -205,6 +225,8 @@ static int keep_result(struct batch *batch, size_t number)
         free(absent);
         return -1;
     }
+    if (check_files_unchanged(job))
+        return -1;
     return store_commit(batch->store, job->key, temporary, job->recipe, job->made_by);
 }
 

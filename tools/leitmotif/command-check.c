@@ -48,12 +48,12 @@ static int check(const void *options, const struct string_list *arguments)
     if (arguments->count != 1)
         return misuse("check takes one FILE; see 'leitmotif check --help'");
     int status = project_read(&project, arguments->items[0]);
-    if (status == 0) {
-        project_check_models(&project);
+    if (status == 0)
+        status = project_check_models(&project);
+    if (status == 0)
         (check_options->show ? print_project : print_summary)(&project);
-    } else if (project.problem_count) {
+    else if (project.problem_count)
         status = EXIT_MISUSE;
-    }
     fputs(text_string(&project.problems), stderr);
     fputs(text_string(&project.warnings), stderr);
     project_release(&project);

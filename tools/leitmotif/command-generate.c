@@ -27,7 +27,7 @@ struct generate_options {
     struct render_options render; /* first: RENDER_SETTINGS; its force stays off: what is stored is not made again */
     double duration, temperature, top_p, guidance;
     int64_t top_k, variations, seed;
-    char *output;
+    char *output, *melody;
     bool replace;
 };
 
@@ -40,6 +40,7 @@ static const struct setting settings[] = {
     {.name = "top-k", .type = SETTING_INTEGER, FIELD(top_k), .argument = "N", .help = "choose among the N likeliest; 0: off (default: 250)", .maximum = 1000000},
     {.name = "top-p", .type = SETTING_NUMBER, FIELD(top_p), .argument = "P", .help = "choose among the likeliest that make up P; 0: off (default: 0)", .maximum = 1},
     {.name = "guidance", .type = SETTING_NUMBER, FIELD(guidance), .argument = "X", .help = "how closely to follow the prompt (default: the model's, 3)", .maximum = 100},
+    {.name = "melody", .type = SETTING_STRING, FIELD(melody), .argument = "FILE", .help = "an audio file whose melody to follow; for melody models"},
     {.name = "variations", .type = SETTING_INTEGER, FIELD(variations), .argument = "N", .help = "takes, with seeds counting up: NAME_1, NAME_2, ... (default: one, NAME)",
      .minimum = 1, .maximum = MOST_VARIATIONS},
     {.name = "seed", .type = SETTING_INTEGER, FIELD(seed), .argument = "N", .help = "repeats a take (default: a fresh one, which is printed)", .maximum = 0x1p63},
@@ -173,6 +174,33 @@ static int check_places(const struct target *target, const struct project *proje
     return result;
 }
 
+/* the melody */
+
+static int check_melody_model(const char *request)
+{
+    struct model model;
+    if (model_open(&model, request))
+        return -1;
+    int result = 0;
+    if (model.kind != MODEL_MELODY)
+        result = misuse("'--melody': '%s' is no melody model; use one, such as --model melody", model.name);
+    model_release(&model);
+    return result;
+}
+
+static int check_melody(const struct take *take)
+{
+    if (!take->melody_file)
+        return 0;
+    if (!utf8_valid(take->melody_file, strlen(take->melody_file)))
+        return misuse("'--melody %s': is not valid UTF-8", take->melody_file);
+    int descriptor = file_open(take->melody_file);
+    if (descriptor < 0)
+        return failure_within("'--melody'");
+    close(descriptor);
+    return check_melody_model(take->model);
+}
+
 /* the project */
 
 static struct take make_take(const struct generate_options *options, const char *prompt, const char *name, int64_t seed, int variation)
@@ -183,6 +211,8 @@ static struct take make_take(const struct generate_options *options, const char 
         .variation = variation,
         .prompt = copy_string(prompt),
         .model = copy_string(options->render.model ? options->render.model : "small"),
+        .melody = options->melody ? copy_string(options->melody) : NULL,
+        .melody_file = options->melody ? copy_string(options->melody) : NULL,
         .duration = options->duration,
         .temperature = options->temperature,
         .top_p = options->top_p,
@@ -239,7 +269,7 @@ static int make(struct target *target, const struct generate_options *options, s
 {
     struct render render = {.publish = publish, .context = target};
     target->render = &render;
-    int status = check_places(target, project, options->replace) || render_prepare(&options->render, project) ||
+    int status = check_places(target, project, options->replace) || check_melody(&project->takes[0]) || render_prepare(&options->render, project) ||
                          render_open(&render, &options->render, project, NULL)
                      ? -1
                      : 0;

@@ -26,14 +26,13 @@ struct explanation {
     struct store store;
     char *folder;        /* WORKSPACE/TITLE */
     json_t *last;        /* {take: {job's name: key}} of the last render, or NULL */
-    json_t *programs;    /* {program: waiting jobs} */
     size_t to_make, to_copy;
     bool force;
 };
 
 static bool waits(const struct job *job)
 {
-    return job->state == JOB_WAITING;
+    return job->wanted && job->state == JOB_WAITING;
 }
 
 static size_t waiting_jobs(const struct plan_take *take)
@@ -73,30 +72,17 @@ static const char *summary(const struct explanation *explanation, const struct p
     return "no longer stored, or not finished by the last render";
 }
 
-/* A job that serves several takes counts with the first of them that is asked for. */
-static void count_job(struct explanation *explanation, const struct plan_take *take, const struct job *job)
-{
-    size_t first = 0;
-    while (!job->takes[first]->wanted)
-        first++;
-    if (job->takes[first] != take)
-        return;
-    const json_t *count = json_object_get(explanation->programs, job->stage->program);
-    json_object_set_new(explanation->programs, job->stage->program, json_integer(json_integer_value(count) + 1));
-}
-
 /* "NAME: make (why): encode-text, sample-tokens" and the recipe lines that differ. */
-static void explain_take(struct explanation *explanation, const struct plan_take *take)
+static void explain_take(const struct explanation *explanation, const struct plan_take *take)
 {
     struct text why = {0};
     const json_t *before = json_object_get(explanation->last, take->take->name);
     const char *separator = "", *last_program = "";
-    printf("%s: make, %s: ", take->take->name, summary(explanation, take, before));
+    printf("%s: make%s, %s: ", take->take->name, take->wanted ? "" : " what others need of it", summary(explanation, take, before));
     for (size_t i = 0; i < take->job_count; i++) {
         const struct job *job = take->jobs[i];
         if (!waits(job))
             continue;
-        count_job(explanation, take, job);
         explain_job(explanation, job, before, &why);
         if (strcmp(job->stage->program, last_program))
             printf("%s%s", separator, job->stage->program);
@@ -146,16 +132,29 @@ static void explain_removals(const struct explanation *explanation)
     json_decref(kept);
 }
 
+/* {program: waiting jobs}; new reference. */
+static json_t *count_programs(const struct plan *plan)
+{
+    json_t *programs = json_object();
+    for (size_t i = 0; i < plan->job_count; i++) {
+        const char *program = plan->jobs[i]->stage->program;
+        if (waits(plan->jobs[i]))
+            json_object_set_new(programs, program, json_integer(json_integer_value(json_object_get(programs, program)) + 1));
+    }
+    return programs;
+}
+
 static void print_totals(const struct explanation *explanation, size_t asked)
 {
     const char *program, *separator = ": ";
-    json_t *count;
+    json_t *programs = count_programs(&explanation->plan), *count;
     printf("%zu of %zu results to make", explanation->to_make, asked);
-    json_object_foreach(explanation->programs, program, count) {
+    json_object_foreach(programs, program, count) {
         printf("%s%s %lld", separator, program, (long long)json_integer_value(count));
         separator = ", ";
     }
     printf("\n");
+    json_decref(programs);
 }
 
 static void explain(struct explanation *explanation)
@@ -163,15 +162,13 @@ static void explain(struct explanation *explanation)
     size_t asked = 0;
     for (size_t i = 0; i < explanation->plan.take_count; i++) {
         const struct plan_take *take = &explanation->plan.takes[i];
-        if (!take->wanted)
-            continue;
-        asked++;
-        if (waiting_jobs(take)) {
-            explanation->to_make++;
+        bool make = waiting_jobs(take) && (take->wanted || take->needed);
+        asked += take->wanted;
+        explanation->to_make += take->wanted && make;
+        if (make)
             explain_take(explanation, take);
-        } else {
+        else if (take->wanted)
             explain_stored(explanation, take);
-        }
     }
     explain_removals(explanation);
     print_totals(explanation, asked);
@@ -188,7 +185,7 @@ static void use_remembered_hashes(const struct store *store)
 
 static int plan_project(const struct render_options *options, const struct project *project, const struct string_list *tracks)
 {
-    struct explanation explanation = {.programs = json_object(), .force = options->force};
+    struct explanation explanation = {.force = options->force};
     const struct plan_options plan_options = {.device = options->device, .tracks = tracks};
     store_init(&explanation.store, render_workspace(options));
     use_remembered_hashes(&explanation.store);
@@ -203,7 +200,6 @@ static int plan_project(const struct render_options *options, const struct proje
     }
     plan_release(&explanation.plan);
     store_release(&explanation.store);
-    json_decref(explanation.programs);
     free(explanation.folder);
     return status;
 }

@@ -37,6 +37,10 @@ static void append_settings(struct text *text, const json_t *result)
     append_setting(text, settings, "top_p", ", top-p ", "");
     append_setting(text, settings, "guidance", ", guidance ", "");
     append_setting(text, settings, "seed", ", seed ", "\n");
+    if (string_at(settings, "melody", NULL))
+        append_line(text, "melody", string_at(settings, "melody", ""));
+    if (string_at(settings, "continue", NULL))
+        append_line(text, "continues", string_at(settings, "continue", ""));
 }
 
 static void append_measure(struct text *text, const json_t *file, const char *key, const char *format)

@@ -117,6 +117,15 @@ static void append_files(struct text *page, const json_t *files)
     text_append(page, "</ul>\n");
 }
 
+static void append_text_setting(struct text *page, const json_t *settings, const char *key, const char *label)
+{
+    const char *value = string_at(settings, key, NULL);
+    if (!value)
+        return;
+    text_appendf(page, "<div><dt>%s</dt><dd>", label);
+    append_element(page, "", value, "</dd></div>");
+}
+
 /* A failed take's files of an earlier render stay, and are named as such. */
 static void append_earlier_files(struct text *page, const json_t *files)
 {
@@ -147,6 +156,8 @@ static void append_settings(struct text *page, const json_t *result)
         append_json_number(page, value);
         text_append(page, "</dd></div>");
     }
+    append_text_setting(page, settings, "melody", "melody");
+    append_text_setting(page, settings, "continue", "continues");
     text_append(page, "</dl>\n");
 }
 
@@ -210,6 +221,20 @@ static void append_command_words(struct text *page, const char *command)
     }
 }
 
+static void append_again(struct text *page, const json_t *result)
+{
+    const char *command = string_at(result, "command", NULL);
+    if (!command) {
+        append_element(page, "<p class=\"note\">Made again by a render of the project only: it continues ",
+                       string_at(json_object_get(result, "settings"), "continue", "another"), ".</p>\n");
+        return;
+    }
+    text_append(page, "<p class=\"note\">The same tokens again, as loud as they come and at the model's own rate:</p>\n"
+                      "<div class=\"again\"><code>");
+    append_command_words(page, command);
+    text_append(page, "</code><button type=\"button\" hidden>Copy</button></div>\n");
+}
+
 static void append_result(struct text *page, const json_t *result, bool preload)
 {
     append_element(page, "<article id=\"", string_at(result, "name", ""), has_status(result, "failed") ? "\" class=\"result failed\">\n" : "\" class=\"result\">\n");
@@ -222,13 +247,20 @@ static void append_result(struct text *page, const json_t *result, bool preload)
     append_earlier_files(page, json_object_get(result, "earlier_files"));
     append_settings(page, result);
     append_findings(page, json_object_get(result, "findings"));
-    text_append(page, "<p class=\"note\">The same tokens again, as loud as they come and at the model's own rate:</p>\n"
-                      "<div class=\"again\"><code>");
-    append_command_words(page, string_at(result, "command", ""));
-    text_append(page, "</code><button type=\"button\" hidden>Copy</button></div>\n</article>\n");
+    append_again(page, result);
+    text_append(page, "</article>\n");
 }
 
 /* --- the whole page ---------------------------------------------------------------------------------------------- */
+
+/* As measured, for a take that continues another is longer than was asked of it; else as asked. */
+static double seconds_of(const json_t *result)
+{
+    const json_t *file = json_array_get(json_object_get(result, "files"), 0), *measured = json_object_get(file, "duration");
+    if (json_is_number(measured))
+        return json_number_value(measured);
+    return json_number_value(json_object_get(json_object_get(result, "settings"), "duration"));
+}
 
 static double total_seconds(const json_t *results)
 {
@@ -237,7 +269,7 @@ static double total_seconds(const json_t *results)
     double seconds = 0;
     json_array_foreach(results, i, result)
         if (has_status(result, "done"))
-            seconds += json_number_value(json_object_get(json_object_get(result, "settings"), "duration"));
+            seconds += seconds_of(result);
     return seconds;
 }
 

@@ -31,6 +31,30 @@ void job_input(struct job *job, const char *option, struct job *from, const char
     job->inputs[job->input_count++] = from;
 }
 
+/* Hashed once, however many jobs name it. */
+static const char *hash_of(struct plan *plan, const char *path)
+{
+    char hash[HASH_HEX_SIZE];
+    const json_t *known = json_object_get(plan->file_hashes, path);
+    if (!known && hash_file(path, hash))
+        return NULL;
+    if (!known)
+        json_object_set_new(plan->file_hashes, path, json_string(hash));
+    return json_string_value(json_object_get(plan->file_hashes, path));
+}
+
+void job_file_input(struct plan *plan, struct job *job, const char *option, const char *path)
+{
+    const char *hash = hash_of(plan, path);
+    if (!hash)
+        return;
+    recipe_file(&job->writing, option, hash);
+    job->files = grow(job->files, job->file_count, &job->file_capacity, sizeof *job->files);
+    struct job_file *file = &job->files[job->file_count++];
+    *file = (struct job_file){.option = option, .path = path};
+    memcpy(file->hash, hash, sizeof file->hash);
+}
+
 struct recipe *job_options(struct job *job)
 {
     recipe_options(&job->writing, job->model ? job->model->identity : NULL);
@@ -43,6 +67,7 @@ static void job_free(struct job *job)
     free(job->recipe);
     free(job->name);
     free(job->inputs);
+    free(job->files);
     free(job->takes);
     free(job->error);
     free(job);
@@ -99,7 +124,7 @@ static struct plan_model *add_model(struct plan *plan, const char *request, cons
     return fresh;
 }
 
-/* Opened at its first use; one that could not be opened, or whose sound does not fit the outputs, fails each time. */
+/* Opened at its first use; one that could not be opened fails each time. */
 static struct plan_model *use_model(struct plan *plan, const char *request, const struct plan_options *options)
 {
     struct plan_model *used = find_model(plan, request);
@@ -108,7 +133,7 @@ static struct plan_model *use_model(struct plan *plan, const char *request, cons
     if (used->identity)
         return used;
     model_release(&used->model);
-    if (model_open(&used->model, request) == 0 && project_check_outputs(plan->project, &used->model) == 0)
+    if (model_open(&used->model, request) == 0)
         used->identity = model_identity(&used->model);
     return used->identity ? used : NULL;
 }
@@ -159,36 +184,72 @@ static int select_takes(struct plan *plan, const struct string_list *names)
     return 0;
 }
 
-/* The models of takes that nobody asked for may be missing: such takes have no jobs. */
-static int plan_take(struct plan *plan, struct plan_take *take, const struct plan_options *options)
+static void mark_needed(struct plan *plan)
 {
-    take->model = use_model(plan, take->take->model, options);
-    if (!take->model && take->wanted)
-        return -1;
-    failure_clear();
-    if (take->model)
-        stages_plan_take(plan, take);
-    return 0;
+    for (size_t i = 0; i < plan->take_count; i++)
+        for (struct plan_take *take = plan->takes[i].wanted ? plan->takes[i].earlier : NULL; take && !take->needed; take = take->earlier)
+            take->needed = true;
 }
 
-int plan_make(struct plan *plan, const struct project *project, const struct plan_options *options)
+/* The models of takes that nobody asked for may be missing: such takes have no jobs, nor have those that continue them. */
+static int plan_take(struct plan *plan, struct plan_take *take, const struct plan_options *options)
 {
-    *plan = (struct plan){.project = project, .by_key = json_object()};
-    plan->takes = allocate(project->take_count + 1, sizeof *plan->takes);
-    plan->take_count = project->take_count;
-    for (size_t i = 0; i < plan->take_count; i++) {
-        plan->takes[i].take = &project->takes[i];
-        stages_name_files(project, &plan->takes[i]);
-    }
-    if (select_takes(plan, options->tracks))
+    take->planned = true;
+    take->model = use_model(plan, take->take->model, options);
+    if (!take->model && (take->wanted || take->needed))
         return -1;
-    for (size_t i = 0; i < plan->take_count; i++)
-        if (plan_take(plan, &plan->takes[i], options))
+    failure_clear();
+    if (take->model && (!take->earlier || take->earlier->tokens))
+        stages_plan_take(plan, take);
+    return failed() ? -1 : 0;
+}
+
+/* What a take continues is planned before it. chain: room for all takes. */
+static int plan_chain(struct plan *plan, struct plan_take *take, struct plan_take **chain, const struct plan_options *options)
+{
+    size_t count = 0;
+    for (; take && !take->planned; take = take->earlier)
+        chain[count++] = take;
+    while (count)
+        if (plan_take(plan, chain[--count], options))
             return -1;
     return 0;
 }
 
-/* Forced, whatever a requested take needs is made again. A stored result's recipe is in the store: none is kept here. */
+static int plan_takes(struct plan *plan, const struct plan_options *options)
+{
+    struct plan_take **chain = allocate(plan->take_count + 1, sizeof *chain);
+    int result = 0;
+    for (size_t i = 0; i < plan->take_count && result == 0; i++)
+        result = plan_chain(plan, &plan->takes[i], chain, options);
+    free(chain);
+    return result;
+}
+
+static void list_takes(struct plan *plan)
+{
+    const struct project *project = plan->project;
+    plan->takes = allocate(project->take_count + 1, sizeof *plan->takes);
+    plan->take_count = project->take_count;
+    for (size_t i = 0; i < plan->take_count; i++) {
+        const struct take *take = &project->takes[i];
+        plan->takes[i].take = take;
+        plan->takes[i].earlier = take->earlier ? &plan->takes[take->earlier - project->takes] : NULL;
+        stages_name_files(project, &plan->takes[i]);
+    }
+}
+
+int plan_make(struct plan *plan, const struct project *project, const struct plan_options *options)
+{
+    *plan = (struct plan){.project = project, .by_key = json_object(), .file_hashes = json_object()};
+    list_takes(plan);
+    if (select_takes(plan, options->tracks))
+        return -1;
+    mark_needed(plan);
+    return plan_takes(plan, options);
+}
+
+/* Forced, whatever belongs to a requested take is made again. A stored result's recipe is in the store: none is kept here. */
 static void look_up(struct job *job, const struct store *store, bool force)
 {
     json_t *result = force && job->wanted ? NULL : store_result(store, job->key);
@@ -201,6 +262,16 @@ static void look_up(struct job *job, const struct store *store, bool force)
     json_decref(result);
 }
 
+/* From the last job to the first, for a job comes after its inputs. */
+static void want_inputs(struct plan *plan)
+{
+    for (size_t i = plan->job_count; i-- > 0;) {
+        const struct job *job = plan->jobs[i];
+        for (size_t j = 0; job->wanted && job->state == JOB_WAITING && j < job->input_count; j++)
+            job->inputs[j]->wanted = true;
+    }
+}
+
 void plan_look(struct plan *plan, const struct store *store, bool force)
 {
     bool empty = !folder_exists(store->folder);
@@ -209,6 +280,7 @@ void plan_look(struct plan *plan, const struct store *store, bool force)
         if (!empty)
             look_up(plan->jobs[i], store, force);
     }
+    want_inputs(plan);
 }
 
 void plan_release(struct plan *plan)
@@ -225,6 +297,7 @@ void plan_release(struct plan *plan)
     free(plan->takes);
     free(plan->models);
     json_decref(plan->by_key);
+    json_decref(plan->file_hashes);
     *plan = (struct plan){0};
 }
 
@@ -268,6 +341,17 @@ static char *job_reason(const struct job *job)
     }
 }
 
+/* A take that it continues could not be made: the nearest one that failed by itself. */
+static char *earlier_reason(const struct plan_take *take)
+{
+    for (const struct plan_take *earlier = take->earlier; earlier; earlier = earlier->earlier)
+        for (size_t i = 0; i < earlier->job_count; i++)
+            if (earlier->jobs[i]->state == JOB_FAILED)
+                return format_string("'%s', which it continues: %s: %s", earlier->take->name, earlier->jobs[i]->name,
+                                     earlier->jobs[i]->error);
+    return copy_string("a result of another take, which it needs, failed");
+}
+
 char *take_reason(const struct plan_take *take)
 {
     for (size_t i = 0; i < take->job_count; i++) {
@@ -275,7 +359,7 @@ char *take_reason(const struct plan_take *take)
         if (reason)
             return reason;
     }
-    return take_complete(take) ? NULL : copy_string("a result of another take, which it needs, failed");
+    return take_complete(take) ? NULL : earlier_reason(take);
 }
 
 json_t *take_keys(const struct plan_take *take)

@@ -42,6 +42,11 @@ enum job_state {
     JOB_HELD_UP   /* something it needs failed */
 };
 
+struct job_file {             /* an outside file that an option names; the recipe knows it by its content alone */
+    const char *option, *path;
+    char hash[HASH_HEX_SIZE];
+};
+
 struct job {
     const struct stage *stage;
     const struct plan_model *model;
@@ -52,10 +57,12 @@ struct job {
     char *recipe;               /* its text; NULL once it is found stored */
     struct job **inputs;
     size_t input_count, input_capacity;
-    struct plan_take **takes;   /* that need it */
+    struct job_file *files;
+    size_t file_count, file_capacity;
+    struct plan_take **takes;   /* whose result it is part of */
     size_t take_count, take_capacity;
     enum job_state state;
-    bool wanted;                /* some requested take needs it */
+    bool wanted;                /* some requested take needs it, itself or by what it continues */
     char *error;
     json_t *made_by;            /* what its program printed about the result */
 };
@@ -67,7 +74,13 @@ struct plan_take {
     size_t job_count, job_capacity;
     struct job *release;        /* the job whose files are released, under their own names */
     struct string_list files;   /* those names */
+    struct plan_take *earlier;  /* that it continues, or NULL */
+    struct job *tokens;
+    int64_t frames;             /* of the whole result; 0: unknown, for it begins with an audio file */
+    const char *beginning;      /* that file; NULL: none */
     bool wanted;                /* asked for */
+    bool needed;                /* a take that was asked for continues it, or one that does */
+    bool planned;
     size_t unfinished;          /* of its jobs, while they run */
 };
 
@@ -78,6 +91,7 @@ struct plan {
     struct job **jobs;          /* a job comes after its inputs */
     size_t job_count, job_capacity;
     json_t *by_key;             /* key -> number in jobs */
+    json_t *file_hashes;        /* path -> SHA-256 */
     struct plan_take *takes;    /* the project's, in its order */
     size_t take_count;
 };
@@ -91,13 +105,16 @@ struct plan_options {
  * a failure that names the command that fetches it. */
 int plan_make(struct plan *plan, const struct project *project, const struct plan_options *options);
 
-/* Once after plan_make: which jobs are stored already; the others wait. Forced: all that is wanted waits. */
+/* Once after plan_make: which jobs are stored already; the others wait. Forced: all that is wanted waits; but not what a take
+ * that was not asked for only lends. Such jobs become wanted here, where something that waits needs them. */
 void plan_look(struct plan *plan, const struct store *store, bool force);
 void plan_release(struct plan *plan);
 
-/* For stages.c: a new job of one take; job_input for each input; job_options, then its options by recipe_... into the
+/* For stages.c: a new job of one take; job_file_input for each outside file, which can fail (failure.h; the job is still to
+ * be finished); job_input for each input; job_options, then its options by recipe_... into the
  * recipe that it returns; then plan_add keys it and returns it, or the job with the same key that the plan has already. */
 struct job *job_new(const struct plan_take *take, const struct stage *stage);
+void job_file_input(struct plan *plan, struct job *job, const char *option, const char *path); /* path: outlives the plan */
 void job_input(struct job *job, const char *option, struct job *from, const char *file); /* file NULL: its stage's */
 struct recipe *job_options(struct job *job);
 struct job *plan_add(struct plan *plan, struct plan_take *take, struct job *job);

@@ -5,9 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/failure.h"
 #include "base/memory.h"
-#include "formats/audio.h"
 #include "leitmotif/project-schema.h"
 
 /* Where the entry's value for key stands. */
@@ -73,7 +71,7 @@ static void check_settings(struct reading *reading, const struct yaml_node *entr
         tell_failure(reading, entry, "quality");
 }
 
-static enum audio_codec codec_of(const char *format)
+enum audio_codec format_codec(const char *format)
 {
     enum audio_codec codec = AUDIO_WAV;
     while (strcmp(audio_codec_name(codec), format))
@@ -84,14 +82,16 @@ static enum audio_codec codec_of(const char *format)
 static void check_output(struct reading *reading, const struct yaml_node *entry, const struct output_settings *output)
 {
     const struct project *project = reading->project;
-    check_settings(reading, entry, output, codec_of(output->format));
+    check_settings(reading, entry, output, format_codec(output->format));
     for (size_t i = 0; i < project->release_count; i++)
         if (!strcmp(project->releases[i].format, output->format))
             refuse(reading, entry, "format", "it is there twice and both would write one file; keep one of them");
 }
 
-static void add_release(struct reading *reading, struct output_settings *output)
+/* entry NULL: nobody wrote it. */
+static void add_release(struct reading *reading, struct output_settings *output, const struct yaml_node *entry)
 {
+    const struct yaml_node *place = entry ? yaml_member(entry, output->bit_rate ? "bitrate" : "format") : NULL;
     struct project *project = reading->project;
     project->releases = grow(project->releases, project->release_count, &reading->release_capacity, sizeof *project->releases);
     project->releases[project->release_count++] = (struct release){
@@ -101,6 +101,8 @@ static void add_release(struct reading *reading, struct output_settings *output)
         .bits = (int)output->bits,
         .quality = output->quality,
         .bit_rate = output->bit_rate,
+        .line = place ? place->line : 1,
+        .column = place ? place->column : 1,
     };
     output->format = NULL;
 }
@@ -111,7 +113,7 @@ static void read_output(struct reading *reading, const struct yaml_node *entry)
     block_read(reading, &output_block, entry, entry, &output);
     if (output.format) {
         check_output(reading, entry, &output);
-        add_release(reading, &output);
+        add_release(reading, &output, entry);
     }
     free(output.format);
 }
@@ -131,33 +133,23 @@ void read_outputs(struct reading *reading, const struct yaml_node *value, void *
 void outputs_default(struct reading *reading)
 {
     struct output_settings output = {.format = copy_string("ogg"), .quality = NAN};
-    add_release(reading, &output);
+    add_release(reading, &output, NULL);
 }
 
 int64_t release_rate(const struct release *release, int64_t model_rate_hz)
 {
-    return release->rate_hz ? release->rate_hz : audio_codec_rate(codec_of(release->format), model_rate_hz);
+    return release->rate_hz ? release->rate_hz : audio_codec_rate(format_codec(release->format), model_rate_hz);
 }
 
-int project_check_outputs(const struct project *project, const struct model *model)
+int release_check(const struct release *release, const struct model *model)
 {
-    for (size_t i = 0; i < project->release_count; i++) {
-        const struct release *release = &project->releases[i];
-        const struct audio_format format = {
-            .codec = codec_of(release->format),
-            .rate_hz = release_rate(release, model->codec.rate_hz),
-            .channels = release->channels ? release->channels : (int)model->language.channels,
-            .bits = release->bits,
-            .quality = release->quality,
-            .bit_rate = release->bit_rate,
-        };
-        if (allowed(&format))
-            continue;
-        char *reason = copy_string(failure_text());
-        failure_clear();
-        misuse("'%s': with model '%s', %s; give the output a 'rate' or another setting", project->path, model->name, reason);
-        free(reason);
-        return -1;
-    }
-    return 0;
+    const struct audio_format format = {
+        .codec = format_codec(release->format),
+        .rate_hz = release_rate(release, model->codec.rate_hz),
+        .channels = release->channels ? release->channels : (int)model->language.channels,
+        .bits = release->bits,
+        .quality = release->quality,
+        .bit_rate = release->bit_rate,
+    };
+    return audio_format_check(&format);
 }

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "formats/audio.h"
 #include "leitmotif/project.h"
 #include "formats/yaml-tree.h"
 
@@ -39,6 +40,8 @@ struct field {
 /* Settings of a track as they are written; defaults fill the sampling part before the track is read. */
 struct track_settings {
     char *prompt, *model;
+    char *melody, *melody_file, *continues; /* as struct take has them */
+    const struct yaml_node *melody_value, *continue_value;
     double duration, temperature, top_p, guidance;
     int64_t top_k, variations; /* variations 0: not set */
     int64_t seed;              /* -1: not set */
@@ -55,6 +58,7 @@ struct reading {               /* one file on its way into a project */
     struct problems problems;
     struct track_settings defaults; /* only the sampling part is set */
     const struct yaml_node *model;  /* the value of the file's own model: or NULL */
+    const struct yaml_node *tracks; /* the map, or NULL */
     size_t take_capacity, release_capacity;
 };
 
@@ -77,8 +81,16 @@ void field_read(struct reading *reading, const struct field *field, const struct
 /* NULL, or why a title or track cannot have this name: "begins with a dot". */
 const char *name_refused(const char *name);
 
+enum audio_codec format_codec(const char *format); /* of a name that 'format' allows */
 void outputs_default(struct reading *reading);   /* for a file that names none: one ogg */
 void takes_check_names(struct reading *reading); /* two results with one name are a problem */
+void takes_link(struct reading *reading);        /* every take that continues another is told which, or a problem */
+
+/* The path of a file that a value names, relative to the project's, yours; NULL with a problem when it cannot be read. */
+char *file_named(struct reading *reading, const struct yaml_node *value, const char *key);
+
+/* The end of reading: hands the problems' lines to the project. 0, or -1 with misuse() when there were any. */
+int project_refuse(struct project *project, struct problems *problems);
 
 /* The readers that the tables name. */
 void read_version(struct reading *reading, const struct yaml_node *value, void *target);
@@ -91,6 +103,8 @@ void read_loudness(struct reading *reading, const struct yaml_node *value, void 
 void read_over(struct reading *reading, const struct yaml_node *value, void *target);
 void read_verify(struct reading *reading, const struct yaml_node *value, void *target);
 void read_tracks(struct reading *reading, const struct yaml_node *value, void *target);
+void read_melody(struct reading *reading, const struct yaml_node *value, void *target);
+void read_continue(struct reading *reading, const struct yaml_node *value, void *target);
 void read_variations(struct reading *reading, const struct yaml_node *value, void *target);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/memory.h"
@@ -56,6 +57,38 @@ void read_track_model(struct reading *reading, const struct yaml_node *value, vo
     resolve_model(reading, value, &settings->model);
 }
 
+/* --- outside files ----------------------------------------------------------------------------------------------- */
+
+char *file_named(struct reading *reading, const struct yaml_node *value, const char *key)
+{
+    char *path = path_join(reading->project->folder, value->text);
+    int descriptor = file_open(path);
+    if (descriptor >= 0)
+        close(descriptor);
+    if (descriptor >= 0 && utf8_valid(path, strlen(path)))
+        return path;
+    problem_add(&reading->problems, value->line, value->column, "'%s': %s", key,
+                failed() ? failure_text() : "the project's folder has a name that is not valid UTF-8; rename it");
+    failure_clear();
+    free(path);
+    return NULL;
+}
+
+void read_melody(struct reading *reading, const struct yaml_node *value, void *target)
+{
+    struct track_settings *settings = target;
+    settings->melody_value = value;
+    settings->melody_file = file_named(reading, value, "melody");
+}
+
+/* What it names is known when all tracks are (project-continue.c). */
+void read_continue(struct reading *reading, const struct yaml_node *value, void *target)
+{
+    struct track_settings *settings = target;
+    (void)reading;
+    settings->continue_value = value;
+}
+
 /* --- takes ------------------------------------------------------------------------------------------------------- */
 
 void read_variations(struct reading *reading, const struct yaml_node *value, void *target)
@@ -88,6 +121,24 @@ static const struct yaml_node *model_place(const struct reading *reading, const 
     return own ? own : reading->model;
 }
 
+static char *copy_or_null(const char *string)
+{
+    return string ? copy_string(string) : NULL;
+}
+
+/* Where the take's outside inputs stand. */
+static void add_places(struct take *take, const struct track_settings *settings)
+{
+    if (settings->melody_value) {
+        take->melody_line = settings->melody_value->line;
+        take->melody_column = settings->melody_value->column;
+    }
+    if (settings->continue_value) {
+        take->continue_line = settings->continue_value->line;
+        take->continue_column = settings->continue_value->column;
+    }
+}
+
 static void add_take(struct reading *reading, const struct track *track, int variation)
 {
     struct project *project = reading->project;
@@ -95,12 +146,15 @@ static void add_take(struct reading *reading, const struct track *track, int var
     const struct yaml_node *model = model_place(reading, track);
     const char *name = track->key->text;
     project->takes = grow(project->takes, project->take_count, &reading->take_capacity, sizeof *project->takes);
-    project->takes[project->take_count++] = (struct take){
+    project->takes[project->take_count] = (struct take){
         .name = variation ? format_string("%s_%d", name, variation) : copy_string(name),
         .track = copy_string(name),
         .variation = variation,
         .prompt = copy_string(settings->prompt),
         .model = copy_string(settings->model ? settings->model : project->model),
+        .melody = copy_or_null(settings->melody),
+        .melody_file = copy_or_null(settings->melody_file),
+        .continues = copy_or_null(settings->continues),
         .duration = settings->duration,
         .temperature = settings->temperature,
         .top_p = settings->top_p,
@@ -113,6 +167,7 @@ static void add_take(struct reading *reading, const struct track *track, int var
         .model_line = model ? model->line : 1,
         .model_column = model ? model->column : 1,
     };
+    add_places(&project->takes[project->take_count++], settings);
 }
 
 static void add_takes(struct reading *reading, const struct track *track)
@@ -151,6 +206,9 @@ static void read_track(struct reading *reading, const struct yaml_node *key, con
         add_takes(reading, &track);
     free(track.settings.prompt);
     free(track.settings.model);
+    free(track.settings.melody);
+    free(track.settings.melody_file);
+    free(track.settings.continues);
 }
 
 void read_tracks(struct reading *reading, const struct yaml_node *value, void *target)
@@ -160,6 +218,7 @@ void read_tracks(struct reading *reading, const struct yaml_node *value, void *t
         problem_add(&reading->problems, value->line, value->column, "'tracks' must be a map of at least one 'name: {prompt: …}'");
         return;
     }
+    reading->tracks = value;
     for (size_t i = 0; i < value->count; i++)
         read_track(reading, value->keys[i], value->items[i]);
 }

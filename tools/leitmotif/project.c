@@ -98,6 +98,7 @@ static void read_tree(struct reading *reading, const struct yaml_node *root)
     if (!project->release_count && reading->problems.count == before)
         outputs_default(reading);
     takes_check_names(reading);
+    takes_link(reading);
 }
 
 static void set_defaults(struct project *project, const char *path)
@@ -108,7 +109,7 @@ static void set_defaults(struct project *project, const char *path)
     project->verify = (struct verify_settings){NAN, NAN, NAN};
 }
 
-static int refuse(struct project *project, struct problems *problems)
+int project_refuse(struct project *project, struct problems *problems)
 {
     project->problem_count = problems->count;
     problems_tell(problems, project->path, &project->problems);
@@ -123,35 +124,18 @@ int project_read(struct project *project, const char *path)
     struct text content = {0};
     struct yaml_tree tree;
     set_defaults(project, path);
-    if (file_read(path, YAML_MAX_BYTES, &content))
+    if (file_read(path, YAML_MAX_BYTES, &content)) {
+        text_release(&content);
         return -1;
+    }
     yaml_tree_read(&tree, text_string(&content), content.length, &reading.problems);
     if (tree.root)
         read_tree(&reading, tree.root);
-    int status = refuse(project, &reading.problems);
+    int status = project_refuse(project, &reading.problems);
     problems_release(&reading.problems);
     yaml_tree_release(&tree);
     text_release(&content);
     return status;
-}
-
-void project_check_models(struct project *project)
-{
-    struct problems missing = {0};
-    for (size_t i = 0; i < project->take_count; i++) {
-        const struct take *take = &project->takes[i];
-        bool known = false;
-        for (size_t j = 0; j < i && !known; j++)
-            known = !strcmp(project->takes[j].model, take->model);
-        struct model model = {0};
-        if (!known && (model_open(&model, take->model) || project_check_outputs(project, &model)))
-            problem_add(&missing, take->model_line, take->model_column, "warning: %s", failure_text());
-        failure_clear();
-        model_release(&model);
-    }
-    project->warning_count = missing.count;
-    problems_tell(&missing, project->path, &project->warnings);
-    problems_release(&missing);
 }
 
 void project_release(struct project *project)
@@ -161,6 +145,10 @@ void project_release(struct project *project)
         free(project->takes[i].track);
         free(project->takes[i].prompt);
         free(project->takes[i].model);
+        free(project->takes[i].melody);
+        free(project->takes[i].melody_file);
+        free(project->takes[i].continues);
+        free(project->takes[i].earlier_file);
     }
     for (size_t i = 0; i < project->release_count; i++)
         free(project->releases[i].format);

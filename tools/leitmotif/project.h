@@ -22,6 +22,7 @@ struct release {              /* one entry of outputs: */
     int bits;                 /* 0: the format's default */
     double quality;           /* NAN: not set */
     int64_t bit_rate;         /* bits per second, 0: not set */
+    int line, column;         /* of the bit rate, else of the format */
                               /* a format is there at most once, so name + "." + format is a file's name */
 };
 
@@ -34,12 +35,16 @@ struct take {                 /* one result: a track, or one of its variations *
     char *track;              /* key in tracks: */
     int variation;            /* 0 without variations, else 1, 2, ... */
     char *prompt, *model;
+    char *melody, *melody_file;     /* audio to follow: as written, and its path; NULL: none */
+    char *continues, *earlier_file; /* what it goes on from: as written; and its path, where it is an audio file */
+    const struct take *earlier;     /* where it is a take of this project */
     double duration, temperature, top_p, guidance; /* guidance NAN: the model's default */
     int64_t top_k;
     int64_t seed;             /* resolved: explicit (variation k: k - 1 more), or take_seed() with attempt 0 */
     bool seed_explicit;
     int line, column;         /* of the track's key */
     int model_line, model_column; /* of the model's name; 1:1 when it is the default */
+    int melody_line, melody_column, continue_line, continue_column; /* of the values */
 };
 
 struct project {
@@ -60,11 +65,12 @@ struct project {
 /* 0: valid. -1 with misuse(): "'game.yaml': 3 problems" (or the reading failure itself); the lines are in problems. */
 int project_read(struct project *project, const char *path);
 
-/* Warns of every model that is not on this machine, with the command that fetches it, or that does not fit the outputs. */
-void project_check_models(struct project *project);
+/* Of a valid project: what its models cannot do, as more problems with the same outcome; a model that is not on this
+ * machine, with the command that fetches it, or that cannot be read, is a warning: what it can do is unknown. */
+int project_check_models(struct project *project);
 
 /* What an output has no rate or channels for is the model's: does its format allow that? -1 with misuse(). */
-int project_check_outputs(const struct project *project, const struct model *model);
+int release_check(const struct release *release, const struct model *model);
 int64_t release_rate(const struct release *release, int64_t model_rate_hz); /* Hz of its files */
 
 void project_release(struct project *project);

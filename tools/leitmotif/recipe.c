@@ -91,12 +91,31 @@ void recipe_begin(struct recipe *recipe, const char *arguments)
     *recipe = (struct recipe){0};
     text_append(&recipe->text, "{\"arguments\":");
     text_append(&recipe->text, arguments ? arguments : "{}");
-    text_append(&recipe->text, ",\"inputs\":{");
+}
+
+void recipe_file(struct recipe *recipe, const char *option, const char *hash)
+{
+    assert(!recipe->in_inputs);
+    if (!recipe->open)
+        text_append(&recipe->text, ",\"files\":{");
+    begin_member(recipe, option);
+    append_json_string(&recipe->text, hash);
+}
+
+/* Files end, if there were any. */
+static void begin_inputs(struct recipe *recipe)
+{
+    if (recipe->in_inputs)
+        return;
+    text_append(&recipe->text, recipe->open ? "},\"inputs\":{" : ",\"inputs\":{");
+    begin_part(recipe);
+    recipe->in_inputs = true;
 }
 
 void recipe_input(struct recipe *recipe, const char *option, const char *key, const char *name)
 {
     struct text *text = &recipe->text;
+    begin_inputs(recipe);
     if (recipe->last && strcmp(recipe->last, option) == 0) {
         text->data[text->length - 1] = ','; /* for its ']' */
     } else {
@@ -112,6 +131,7 @@ void recipe_input(struct recipe *recipe, const char *option, const char *key, co
 
 void recipe_options(struct recipe *recipe, const char *model)
 {
+    begin_inputs(recipe);
     text_append(&recipe->text, "}");
     if (model) {
         text_append(&recipe->text, ",\"model\":");
@@ -231,7 +251,7 @@ static json_t *parse(const char *text)
 
 int recipe_difference(const char *before, const char *now, struct text *lines)
 {
-    static const char *const values[] = {"version", "model"}, *const objects[] = {"arguments", "options"};
+    static const char *const values[] = {"version", "model"}, *const objects[] = {"arguments", "files", "options"};
     json_t *old = parse(before), *new = parse(now);
     int count = 0;
     for (size_t i = 0; i < COUNT_OF(values); i++)

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  * recipe - every input that decides a result's content, as one line of canonical JSON, and the key it gives.
  *
- *     {"arguments": {"weights": "f32", …}, "inputs": {"condition": ["9f03…/condition.safetensors"]}, "model": "51c0…",
- *      "options": {"duration": 10.0, …}, "tool": "sample-tokens", "version": 1}
+ *     {"arguments": {"weights": "f32", …}, "files": {"input": "77ab…"}, "inputs": {"condition": ["9f03…/condition.safetensors"]},
+ *      "model": "51c0…", "options": {"duration": 10.0, …}, "tool": "sample-tokens", "version": 1}
  *
- * arguments are options of the whole process, inputs results of other jobs by key, the model its identity. Paths,
- * programs' versions and devices are no part of it. Written straight as text, for a plan of ten thousand tracks has
- * seventy thousand of them: recipe_begin, inputs, recipe_options, options, recipe_end. Names of inputs and of options come
- * in ascending order (assert), so that one content has one text. This module must not know any stage, nor the store.
+ * arguments are options of the whole process, files (absent where there are none) outside files by the SHA-256 of their
+ * content, inputs results of other jobs by key, the model its identity. Paths, programs' versions and devices are no part of
+ * it. Written straight as text, for a plan of ten thousand tracks has seventy thousand of them: recipe_begin, files, inputs,
+ * recipe_options, options, recipe_end. Names within each come in ascending order (assert), so that one content has one text.
+ * This module must not know any stage, nor the store.
  */
 #ifndef LEITMOTIF_RECIPE_H
 #define LEITMOTIF_RECIPE_H
@@ -22,10 +23,14 @@ struct recipe {
     struct text text;
     const char *last; /* name in the part that is being written; names must outlive the recipe */
     bool open;        /* that part has a member */
+    bool in_inputs;   /* files are complete */
 };
 
 /* arguments: an object's canonical JSON, or NULL for none. */
 void recipe_begin(struct recipe *recipe, const char *arguments);
+
+/* The option is an outside file with this content. */
+void recipe_file(struct recipe *recipe, const char *option, const char *hash);
 
 /* The option is file `name` of the result stored as `key`. Given again for one option: in this order. */
 void recipe_input(struct recipe *recipe, const char *option, const char *key, const char *name);

@@ -73,11 +73,13 @@ int render_prepare(const struct render_options *options, struct project *project
 int render_read(const struct render_options *options, const char *path, struct project *project)
 {
     int status = project_read(project, path);
+    if (status == 0)
+        status = render_prepare(options, project);
+    if (status == 0)
+        status = project_check_models(project);
     progress_end();
     fputs(text_string(&project->problems), stderr);
-    if (!options->quiet)
-        fputs(text_string(&project->warnings), stderr);
-    return status ? -1 : render_prepare(options, project);
+    return status;
 }
 
 /* Hashes of models are remembered with the results, so that they outlive a container. */

@@ -123,6 +123,10 @@ void append_command(struct text *text, const struct project *project, const stru
     append_option(text, "top-p", take->top_p);
     if (!isnan(result->guidance))
         append_option(text, "guidance", result->guidance);
+    if (take->melody_file) {
+        text_append(text, " --melody ");
+        append_shell_word(text, take->melody_file);
+    }
     text_appendf(text, " --seed %lld --output ", (long long)take->seed);
     text_appendf(text, "%s.%s", take->name, project->releases[0].format);
     text_append(text, *take->prompt == '-' ? " -- " : " ");
@@ -156,12 +160,25 @@ static json_t *made_by_object(const struct take_report *result)
     return made_by ? made_by : json_object();
 }
 
+/* generate has no earlier takes to go on from: such a take is made again by its project only. */
+static json_t *command_or_null(const struct report *report, const struct take_report *result)
+{
+    struct text command = {0};
+    if (result->take->continues)
+        return json_null();
+    append_command(&command, report->project, result);
+    json_t *value = json_string(text_string(&command));
+    text_release(&command);
+    return value;
+}
+
 static json_t *settings_object(const struct take_report *result)
 {
     const struct take *take = result->take;
-    return json_pack("{s:f, s:f, s:I, s:f, s:o, s:I}", "duration", take->duration, "temperature", take->temperature, "top_k",
-                     (json_int_t)take->top_k, "top_p", take->top_p, "guidance",
-                     isnan(result->guidance) ? json_null() : json_real(result->guidance), "seed", (json_int_t)take->seed);
+    return json_pack("{s:s?, s:s?, s:f, s:f, s:I, s:f, s:o, s:I}", "melody", take->melody, "continue", take->continues,
+                     "duration", take->duration, "temperature", take->temperature, "top_k", (json_int_t)take->top_k, "top_p",
+                     take->top_p, "guidance", isnan(result->guidance) ? json_null() : json_real(result->guidance), "seed",
+                     (json_int_t)take->seed);
 }
 
 static json_t *model_object(const struct take_report *result)
@@ -182,17 +199,14 @@ static json_t *names_array(const struct string_list *names)
 static json_t *result_object(const struct report *report, const struct take_report *result, const json_t *earlier)
 {
     const struct take *take = result->take;
-    struct text command = {0};
     json_t *files = files_array(report, result, earlier);
     if (!files)
         return NULL;
-    append_command(&command, report->project, result);
-    json_t *object = json_pack("{s:s, s:s, s:I, s:s, s:o, s:o, s:s, s:o, s:o, s:o, s:O?, s:o, s:s}", "name", take->name, "track",
+    json_t *object = json_pack("{s:s, s:s, s:I, s:s, s:o, s:o, s:s, s:o, s:o, s:o, s:O?, s:o, s:o}", "name", take->name, "track",
                                take->track, "variation", (json_int_t)take->variation, "prompt", take->prompt, "model",
                                model_object(result), "settings", settings_object(result), "status", status_names[result->status],
                                "reason", text_or_null(result->reason), "files", files, "findings", findings_array(result), "keys",
-                               result->keys, "made_by", made_by_object(result), "command", text_string(&command));
-    text_release(&command);
+                               result->keys, "made_by", made_by_object(result), "command", command_or_null(report, result));
     if (object && result->earlier_files.count)
         json_object_set_new(object, "earlier_files", names_array(&result->earlier_files));
     if (!object)

@@ -2,8 +2,9 @@
  * runner - runs the waiting jobs of a plan: which program when, with which jobs, and what came of each.
  *
  * Programs of neural stages run one at a time, each once for all jobs of one model, as soon as no job of its call waits
- * for another call. The other stages run beside them in a pool, a process for each batch of ready jobs. A job that is done
- * goes to the store at once; a failure stops what depends on it. Only wanted jobs run.
+ * for another call; in waves, where a job goes on from the result of another in its call. The other stages run beside them in
+ * a pool, a process for each batch of ready jobs. A job that is done goes to the store at once; a failure stops what depends
+ * on it. Only wanted jobs run.
  * This module must not know any stage by name, nor takes and release files.
  */
 #ifndef LEITMOTIF_RUNNER_H

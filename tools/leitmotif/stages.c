@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Per take: encode-text -> sample-tokens -> decode-audio -> transcode -> verify of each release file; and verify of
- * the tokens.
+ * the tokens, unless they begin with an audio file. Before sample-tokens comes encode-audio of the melody, and of an audio
+ * file that is continued; or the sample-tokens of the take that is continued.
  */
 #include "leitmotif/stages.h"
 
@@ -9,19 +10,23 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/path.h"
 #include "base/text.h"
 #include "base/version.h"
 #include "libtorch/finder.h"
 
-enum { ENCODE_TEXT, SAMPLE_TOKENS, DECODE_AUDIO, TRANSCODE, VERIFY };
+enum { ENCODE_TEXT, ENCODE_AUDIO, SAMPLE_TOKENS, DECODE_AUDIO, TRANSCODE, VERIFY };
 
 static const struct stage stages[] = {
     [ENCODE_TEXT] = {"encode-text", ENCODE_TEXT_RESULT, true, "output", "condition.safetensors"},
+    [ENCODE_AUDIO] = {"encode-audio", ENCODE_AUDIO_RESULT, true, "output", "encoded.safetensors"},
     [SAMPLE_TOKENS] = {"sample-tokens", SAMPLE_TOKENS_RESULT, true, "output", "tokens.safetensors"},
     [DECODE_AUDIO] = {"decode-audio", DECODE_AUDIO_RESULT, true, "output", "audio.wav"},
     [TRANSCODE] = {"transcode", TRANSCODE_RESULT, false, NULL, NULL},
     [VERIFY] = {"verify", VERIFY_RESULT, false, "report", "report.json"},
 };
+
+#define LONGEST_SECONDS 14400.0 /* that encode-audio takes */
 
 static int64_t rate_of(const struct plan_take *take, const struct release *release)
 {
@@ -52,11 +57,66 @@ static struct job *add_condition(struct plan *plan, struct plan_take *take)
     return plan_add(plan, take, job);
 }
 
+/* An outside file as "tokens" or "melody"; the job is named "encode-audio melody". seconds 0: all there is. */
+static struct job *add_encoded(struct plan *plan, struct plan_take *take, const char *file, const char *as, double seconds)
+{
+    struct job *job = job_new(take, &stages[ENCODE_AUDIO]);
+    free(job->name);
+    job->name = format_string("%s %s", stages[ENCODE_AUDIO].program, as);
+    job_file_input(plan, job, "input", file);
+    struct recipe *recipe = job_options(job);
+    recipe_string(recipe, "as", as);
+    if (seconds > 0)
+        recipe_number(recipe, "duration", seconds);
+    return plan_add(plan, take, job);
+}
+
+/* Old and new, in whole frames, as sample-tokens counts them. */
+static int64_t frames_of(const struct plan_take *take)
+{
+    int64_t frames = frames_of_seconds(take->take->duration, take->model->model.frame_rate_hz);
+    if (take->beginning)
+        return 0;
+    return take->earlier ? take->earlier->frames + frames : frames;
+}
+
+static double seconds_of(const struct plan_take *take)
+{
+    return take->earlier ? (double)take->frames / (double)take->model->model.frame_rate_hz : take->take->duration;
+}
+
+/* What comes before the take's own tokens, or NULL. */
+static struct job *add_earlier(struct plan *plan, struct plan_take *take)
+{
+    const char *file = take->take->earlier_file;
+    take->beginning = take->earlier ? take->earlier->beginning : file;
+    take->frames = frames_of(take);
+    if (take->earlier)
+        return take->earlier->tokens;
+    return file ? add_encoded(plan, take, file, "tokens", 0) : NULL;
+}
+
+/* sample-tokens takes chroma from its first pass on, which begins at most a window before what is new. */
+static struct job *add_melody(struct plan *plan, struct plan_take *take)
+{
+    const struct take *settings = take->take;
+    const struct model *model = &take->model->model;
+    double window = settings->continues ? (double)model->window_frames / (double)model->frame_rate_hz : 0;
+    if (!settings->melody_file)
+        return NULL;
+    return add_encoded(plan, take, settings->melody_file, "melody", fmin(settings->duration + window, LONGEST_SECONDS));
+}
+
 static struct job *add_tokens(struct plan *plan, struct plan_take *take, struct job *condition)
 {
     const struct take *settings = take->take;
+    struct job *earlier = add_earlier(plan, take), *melody = add_melody(plan, take);
     struct job *job = job_new(take, &stages[SAMPLE_TOKENS]);
     job_input(job, "condition", condition, NULL);
+    if (earlier)
+        job_input(job, "continue", earlier, NULL);
+    if (melody)
+        job_input(job, "melody", melody, NULL);
     struct recipe *recipe = job_options(job);
     recipe_number(recipe, "duration", settings->duration);
     recipe_number(recipe, "guidance", stages_guidance(take));
@@ -70,6 +130,8 @@ static struct job *add_tokens(struct plan *plan, struct plan_take *take, struct 
 static struct job *add_audio(struct plan *plan, struct plan_take *take, struct job *tokens)
 {
     struct job *job = job_new(take, &stages[DECODE_AUDIO]);
+    if (take->beginning)
+        job_file_input(plan, job, "splice", take->beginning);
     job_input(job, "tokens", tokens, NULL);
     job_options(job);
     return plan_add(plan, take, job);
@@ -105,6 +167,10 @@ static char *tags_of(const struct plan *plan, const struct plan_take *take)
     value.length = 0;
     text_appendf(&value, "duration %g, temperature %g, top_k %lld, top_p %g, guidance %g", settings->duration,
                  settings->temperature, (long long)settings->top_k, settings->top_p, stages_guidance(take));
+    if (settings->melody)
+        text_appendf(&value, ", melody %s", path_name(settings->melody));
+    if (settings->continues)
+        text_appendf(&value, ", continues %s", path_name(settings->continues));
     append_tag(&tags, "settings", value.data);
     value.length = 0;
     text_appendf(&value, "model weights: %s", model->licence);
@@ -164,7 +230,8 @@ static void expect(struct recipe *recipe, const struct plan *plan, const struct 
     option_number(recipe, "duration-tolerance", project->verify.duration_tolerance);
     recipe_integer(recipe, "expect-channels", channels_of(take, release));
     recipe_string(recipe, "expect-codec", release->format);
-    recipe_number(recipe, "expect-duration", take->take->duration);
+    if (!take->beginning)
+        recipe_number(recipe, "expect-duration", seconds_of(take));
     if (project->loudness_on)
         recipe_number(recipe, "expect-loudness", project->loudness_target);
     recipe_integer(recipe, "expect-rate", rate_of(take, release));
@@ -213,10 +280,11 @@ void stages_name_files(const struct project *project, struct plan_take *take)
 void stages_plan_take(struct plan *plan, struct plan_take *take)
 {
     struct job *condition = add_condition(plan, take);
-    struct job *tokens = add_tokens(plan, take, condition);
-    struct job *audio = add_audio(plan, take, tokens);
+    take->tokens = add_tokens(plan, take, condition);
+    struct job *audio = add_audio(plan, take, take->tokens);
     take->release = add_release(plan, take, audio);
-    add_tokens_verdict(plan, take, tokens);
+    if (!take->beginning) /* a sound from outside may hold one note, or be still, for as long as it likes */
+        add_tokens_verdict(plan, take, take->tokens);
     add_verdicts(plan, take);
 }
 

@@ -26,7 +26,7 @@ starts() { # PROGRAM: how often it was started since the log was emptied
 
 started() { # 'PROGRAM JOBS' ...: exactly these neural programs, and no other
     printf '%s\n' "$@" | grep . | sort >"$WORK/expected"
-    grep -E '^(encode-text|sample-tokens|decode-audio) ' "$FAKE_LOG" 2>/dev/null | sort | cmp -s - "$WORK/expected"
+    grep -E '^(encode-text|encode-audio|sample-tokens|decode-audio) ' "$FAKE_LOG" 2>/dev/null | sort | cmp -s - "$WORK/expected"
 }
 
 idle() { # no program was started since the log was emptied

@@ -65,6 +65,9 @@ void model_release(struct model *model); /* accepts all-zero */
 /* Only finds: the folder (yours), or NULL with a failure. */
 char *model_find(const char *request);
 
+/* floor(seconds * rate), safe from the last bit of decimal fractions: 33.3 s at 50 a second are 1665 frames. */
+int64_t frames_of_seconds(double seconds, int64_t rate_hz);
+
 /* Canonical id for recipes that does not depend on how it was asked for: SHA-256 (hex, yours) over the names and
  * SHA-256s of the files that decide the content. A file's hash is the hub's where the cache names it, else computed
  * once and remembered by device, inode, size and times in $LEITMOTIF_CACHE, else $XDG_CACHE_HOME/leitmotif, else
