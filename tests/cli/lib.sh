@@ -2,7 +2,7 @@
 # Shared by the command-line tests; sourced first. SPDX-License-Identifier: Apache-2.0
 #
 #   check NAME EXIT STDOUT STDERR -- COMMAND...   runs COMMAND with an empty stdin and prints one TAP line. EXIT is a number or
-#                                                 SIGTERM-like name; STDOUT and STDERR are extended regular expressions that
+#                                                 SIGTERM-like name; STDOUT and STDERR are Perl-like regular expressions that
 #                                                 must match somewhere in the whole output; '' means: must be empty; '.*': anything.
 #   that NAME COMMAND...                          passes if COMMAND succeeds (a condition: test, cmp, grep).
 #   skip NAME REASON                              counts as skipped, says why.
@@ -33,7 +33,7 @@ result() { # ok|not NAME
 }
 
 output_matches() { # FILE PATTERN
-    if [ -z "$2" ]; then [ ! -s "$1" ]; elif [ "$2" = '.*' ]; then :; else tr '\n' '\001' <"$1" | sed 's/\x01$//' | tr '\001' '\n' | grep -Eqz -- "$2"; fi
+    if [ -z "$2" ]; then [ ! -s "$1" ]; elif [ "$2" = '.*' ]; then :; else tr '\n' '\001' <"$1" | sed 's/\x01$//' | tr '\001' '\n' | grep -Pqz -- "(?s)${2//$'\n'/\\n}"; fi
 }
 
 check() {
