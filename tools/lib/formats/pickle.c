@@ -54,8 +54,6 @@ static const struct {
     {"torch", "BoolStorage", GLOBAL_STORAGE, ELEMENT_BOOL},
 };
 
-/* bytes, values, the stack */
-
 static const unsigned char *take_bytes(struct machine *machine, uint64_t count)
 {
     const unsigned char *bytes = machine->at;
@@ -304,7 +302,6 @@ static int op_pop_mark(struct machine *machine)
 }
 
 /* operations: the memo, whose numbers a pickler gives in order */
-
 static int memo_put(struct machine *machine, int width)
 {
     uint64_t index;
