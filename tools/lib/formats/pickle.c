@@ -54,8 +54,6 @@ static const struct {
     {"torch", "BoolStorage", GLOBAL_STORAGE, ELEMENT_BOOL},
 };
 
-/* bytes, values, the stack */
-
 static const unsigned char *take_bytes(struct machine *machine, uint64_t count)
 {
     const unsigned char *bytes = machine->at;
@@ -179,22 +177,17 @@ static int op_stop(struct machine *machine)
 }
 
 static int op_mark(struct machine *machine) { return push(machine, new_value(machine, PICKLE_MARK)); }
-
 static int op_plain(struct machine *machine) { return push(machine, new_value(machine, PICKLE_PLAIN)); }
-
 static int op_float(struct machine *machine) { return take_bytes(machine, 8) ? op_plain(machine) : -1; }
 
-static int op_int1(struct machine *machine)
+static int push_unsigned(struct machine *machine, int width)
 {
     uint64_t value;
-    return take_number(machine, 1, &value) ? -1 : push_integer(machine, (int64_t)value);
+    return take_number(machine, width, &value) ? -1 : push_integer(machine, (int64_t)value);
 }
 
-static int op_int2(struct machine *machine)
-{
-    uint64_t value;
-    return take_number(machine, 2, &value) ? -1 : push_integer(machine, (int64_t)value);
-}
+static int op_int1(struct machine *machine) { return push_unsigned(machine, 1); }
+static int op_int2(struct machine *machine) { return push_unsigned(machine, 2); }
 
 static int op_int4(struct machine *machine)
 {
@@ -202,10 +195,11 @@ static int op_int4(struct machine *machine)
     return take_number(machine, 4, &value) ? -1 : push_integer(machine, (int32_t)(uint32_t)value);
 }
 
-/* Two's complement of any length. */
-static int push_long(struct machine *machine, uint64_t length)
+/* Two's complement of any length, which stands before it. */
+static int push_long(struct machine *machine, int width)
 {
-    const unsigned char *bytes = take_bytes(machine, length);
+    uint64_t length;
+    const unsigned char *bytes = take_number(machine, width, &length) ? NULL : take_bytes(machine, length);
     if (!bytes)
         return -1;
     if (length > sizeof(int64_t))
@@ -216,21 +210,13 @@ static int push_long(struct machine *machine, uint64_t length)
     return push_integer(machine, (int64_t)value);
 }
 
-static int op_long1(struct machine *machine)
+static int op_long1(struct machine *machine) { return push_long(machine, 1); }
+static int op_long4(struct machine *machine) { return push_long(machine, 4); }
+
+static int push_text(struct machine *machine, int width)
 {
     uint64_t length;
-    return take_number(machine, 1, &length) ? -1 : push_long(machine, length);
-}
-
-static int op_long4(struct machine *machine)
-{
-    uint64_t length;
-    return take_number(machine, 4, &length) ? -1 : push_long(machine, length);
-}
-
-static int push_text(struct machine *machine, uint64_t length)
-{
-    const unsigned char *bytes = take_bytes(machine, length);
+    const unsigned char *bytes = take_number(machine, width, &length) ? NULL : take_bytes(machine, length);
     struct pickle_value *value = bytes ? new_value(machine, PICKLE_TEXT) : NULL;
     if (value) {
         value->text.bytes = (const char *)bytes;
@@ -239,24 +225,13 @@ static int push_text(struct machine *machine, uint64_t length)
     return push(machine, value);
 }
 
-static int op_text4(struct machine *machine)
-{
-    uint64_t length;
-    return take_number(machine, 4, &length) ? -1 : push_text(machine, length);
-}
-
-static int op_text1(struct machine *machine)
-{
-    uint64_t length;
-    return take_number(machine, 1, &length) ? -1 : push_text(machine, length);
-}
+static int op_text1(struct machine *machine) { return push_text(machine, 1); }
+static int op_text4(struct machine *machine) { return push_text(machine, 4); }
 
 /* operations: collections */
 
 static int op_empty_map(struct machine *machine) { return push(machine, new_value(machine, PICKLE_MAP)); }
-
 static int op_empty_list(struct machine *machine) { return push(machine, new_value(machine, PICKLE_LIST)); }
-
 static int op_empty_tuple(struct machine *machine) { return push_tuple(machine, NULL, 0); }
 
 static int op_tuple(struct machine *machine)
@@ -276,9 +251,7 @@ static int push_tuple_of(struct machine *machine, int count)
 }
 
 static int op_tuple1(struct machine *machine) { return push_tuple_of(machine, 1); }
-
 static int op_tuple2(struct machine *machine) { return push_tuple_of(machine, 2); }
-
 static int op_tuple3(struct machine *machine) { return push_tuple_of(machine, 3); }
 
 /* Adds items to the collection on top of the stack. */
@@ -329,7 +302,6 @@ static int op_pop_mark(struct machine *machine)
 }
 
 /* operations: the memo, whose numbers a pickler gives in order */
-
 static int memo_put(struct machine *machine, int width)
 {
     uint64_t index;
@@ -356,11 +328,8 @@ static int memo_get(struct machine *machine, int width)
 }
 
 static int op_put1(struct machine *machine) { return memo_put(machine, 1); }
-
 static int op_put4(struct machine *machine) { return memo_put(machine, 4); }
-
 static int op_get1(struct machine *machine) { return memo_get(machine, 1); }
-
 static int op_get4(struct machine *machine) { return memo_get(machine, 4); }
 
 /* operations: names and what they make */
