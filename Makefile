@@ -22,7 +22,8 @@ all:
 LAYERS := base formats libtorch nn
 # What each layer's libraries are when a program uses it. formats/audio and formats/loudness are linked where used.
 BASE   := jansson popt libcrypto
-AUDIO  := libavformat libavcodec libswresample libavutil libebur128
+FILES  := libavformat libavcodec libswresample libavutil
+AUDIO  := $(FILES) libebur128
 
 # program NAME, layers highest first, packages: made of tools/NAME/ and those. Unit tests link a program's objects but main.
 define program
@@ -32,8 +33,9 @@ $(BUILD)/bin/$1: $(call objects,$1) $(call archives,$2)
 	$(if $(wildcard tools/$1/*.cc),$$(CXX),$$(CC)) $$(LDFLAGS) -o $$@ $$^ $$(call packages,$3) $$(LDLIBS)
 endef
 $(eval $(call program,encode-text,nn libtorch formats base,$(BASE) sentencepiece))
+$(eval $(call program,encode-audio,nn libtorch formats base,$(BASE) $(FILES)))
 $(eval $(call program,sample-tokens,nn libtorch formats base,$(BASE)))
-$(eval $(call program,decode-audio,nn libtorch formats base,$(BASE)))
+$(eval $(call program,decode-audio,nn libtorch formats base,$(BASE) $(FILES)))
 $(eval $(call program,transcode,formats base,$(BASE) $(AUDIO)))
 $(eval $(call program,verify,formats base,$(BASE) $(AUDIO)))
 $(eval $(call program,leitmotif,libtorch formats base,$(BASE) yaml-0.1))

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "formats/model.h"
 #include "sample-tokens/windows.h"
 
 enum { WINDOW = 1500, STRIDE = 900, RATE = 50 };

@@ -2,15 +2,9 @@
 #include "sample-tokens/windows.h"
 
 #include <assert.h>
-#include <math.h>
 #include <stdlib.h>
 
 #include "base/memory.h"
-
-int64_t frames_of_seconds(double seconds, int64_t rate_hz)
-{
-    return (int64_t)floor(seconds * (double)rate_hz + 1e-6);
-}
 
 static int64_t smaller(int64_t a, int64_t b)
 {

@@ -31,9 +31,6 @@ struct piece {
     size_t sections;
 };
 
-/* floor(seconds * rate), safe from the last bit of decimal fractions: 33.3 s at 50 a second are 1665 frames. */
-int64_t frames_of_seconds(double seconds, int64_t rate_hz);
-
 void windows_plan(struct windows *windows, const struct piece *piece); /* windows: all zero */
 void windows_release(struct windows *windows);
 

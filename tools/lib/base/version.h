@@ -11,6 +11,7 @@
 
 enum result_version {
     ENCODE_TEXT_RESULT = 1,
+    ENCODE_AUDIO_RESULT = 1,
     SAMPLE_TOKENS_RESULT = 1,
     DECODE_AUDIO_RESULT = 1,
     TRANSCODE_RESULT = 1,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "formats/model.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "base/memory.h"
@@ -54,4 +55,9 @@ void model_release(struct model *model)
     free(model->name);
     free(model->folder);
     *model = (struct model){0};
+}
+
+int64_t frames_of_seconds(double seconds, int64_t rate_hz)
+{
+    return (int64_t)floor(seconds * (double)rate_hz + 1e-6);
 }

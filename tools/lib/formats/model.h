@@ -27,7 +27,10 @@ struct language_config {
     int64_t codebooks;        /* K: 4 mono, 8 stereo */
     int64_t vocabulary;       /* 2048; the special id equals it, embeddings have one row more */
     int64_t channels;         /* 1, or 2: codebooks interleaved left, right */
+    int64_t chroma_frames;    /* of a melody model: chroma vectors before the text, 235; else 0 */
 };
+
+enum { CHROMA_BINS = 12 };
 
 struct codec_config {         /* EnCodec, one mono codec */
     int64_t rate_hz, dimension, filters, codebooks, codebook_size;
@@ -60,6 +63,9 @@ void model_release(struct model *model); /* accepts all-zero */
 
 /* Only finds: the folder (yours), or NULL with a failure. */
 char *model_find(const char *request);
+
+/* floor(seconds * rate), safe from the last bit of decimal fractions: 33.3 s at 50 a second are 1665 frames. */
+int64_t frames_of_seconds(double seconds, int64_t rate_hz);
 
 /* Canonical id for recipes that does not depend on how it was asked for: SHA-256 (hex, yours) over the names and
  * SHA-256s of the files that decide the content. A file's hash is the hub's where the cache names it, else computed

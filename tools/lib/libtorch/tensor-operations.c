@@ -154,3 +154,15 @@ struct tensor *tensor_weight_norm(struct tensor *v, struct tensor *g, int dimens
 {
     return operation("aten::_weight_norm", "", ARGUMENTS(of_tensor(v), of_tensor(g), of_integer(dimension)));
 }
+
+/* fft_rfft(Tensor self, SymInt? n, int dim, str? norm); view_as_real(Tensor self): pairs of real and imaginary part */
+struct tensor *tensor_power_spectrum(struct tensor *x)
+{
+    struct scope scope;
+    scope_open(&scope);
+    struct tensor *spectrum = operation("aten::fft_rfft", "", ARGUMENTS(of_tensor(x), none(), of_integer(-1), none()));
+    struct tensor *pairs = unary("aten::view_as_real", spectrum);
+    struct tensor *power = scope_keep(&scope, tensor_sum(tensor_mul(pairs, pairs), -1, false));
+    scope_close(&scope);
+    return power;
+}

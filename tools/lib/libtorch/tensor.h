@@ -95,6 +95,7 @@ struct tensor *tensor_conv_transpose1d(struct tensor *x, struct tensor *weight, 
  * w_ih, w_hh, b_ih, b_hh. */
 int tensor_lstm(struct tensor *x, struct tensor *h, struct tensor *c, struct tensor *const *params, int layers,
                 struct tensor **y, struct tensor **h_out, struct tensor **c_out);
+struct tensor *tensor_power_spectrum(struct tensor *x); /* [.., n] -> [.., n / 2 + 1]: |discrete Fourier transform|^2 */
 struct tensor *tensor_weight_norm(struct tensor *v, struct tensor *g, int dimension); /* g v / |v| over all but `dimension` */
 
 #endif
