@@ -18,6 +18,12 @@ static int64_t room(const struct stream *stream)
     return (margins.left + stream->chunking.block + margins.right) * stream->encoder->config.hop;
 }
 
+/* Of all samples so far, a partial one included. */
+static int64_t frames_of(const struct stream *stream)
+{
+    return geometry_divide_up(stream->start + stream->held, stream->encoder->config.hop);
+}
+
 int stream_open(struct stream *stream, const struct encoder *encoder, struct chunking chunking)
 {
     *stream = (struct stream){.encoder = encoder, .chunking = chunking};
@@ -72,7 +78,8 @@ static void append_codes(struct stream *stream)
 {
     const struct codec_config *config = &stream->encoder->config;
     struct sides context = geometry_padding(config->last_kernel, 1, 1);
-    int64_t start = stream->count, end = stream->ended ? stream->ready : stream->ready - context.right, count = end - start;
+    bool last = stream->ended && stream->ready == frames_of(stream);
+    int64_t start = stream->count, end = last ? stream->ready : stream->ready - context.right, count = end - start;
     if (failed() || count <= 0)
         return;
     int64_t from = larger(start - context.left, 0), to = smaller(end + context.right, stream->ready);
@@ -147,8 +154,8 @@ int stream_push(struct stream *stream, const float *samples, int64_t count)
 
 int stream_finish(struct stream *stream)
 {
-    int64_t length = stream->start + stream->held, frames = geometry_divide_up(length, stream->encoder->config.hop);
-    assert(length > 0);
+    int64_t frames = frames_of(stream);
+    assert(frames > 0);
     stream->ended = true;
     while (stream->count < frames)
         if (run_block(stream, smaller(stream->ready + stream->chunking.block, frames)))
