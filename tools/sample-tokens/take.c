@@ -85,8 +85,6 @@ static int check_melody(const struct take *take, const char *file)
 static int read_melody(struct take *take)
 {
     const char *file = take->request->melody;
-    if (file && take->model->kind != MODEL_MELODY)
-        return misuse("'--melody %s': '%s' follows no melody: use a melody model such as melody, or leave --melody out", file, take->model->name);
     return file && (melody_read(&take->melody, file) || check_melody(take, file)) ? -1 : 0;
 }
 
@@ -111,6 +109,8 @@ static int resolve_settings(struct take *take)
     if (request->top_k > model->language.vocabulary)
         return misuse("'--top-k %lld': '%s' has %lld different tokens only", (long long)request->top_k, model->name,
                       (long long)model->language.vocabulary);
+    if (request->melody && model->kind != MODEL_MELODY)
+        return misuse("'--melody %s': '%s' follows no melody: use a melody model such as melody, or leave --melody out", request->melody, model->name);
     if (take->stride < 1 || take->stride >= model->window_frames)
         return misuse("'--extend-stride %g': must be shorter than one window of '%s', %g s, and at least one frame, %g s",
                       request->extend_stride, model->name, (double)model->window_frames / (double)model->frame_rate_hz,
