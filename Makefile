@@ -10,7 +10,10 @@ CFLAGS    += -std=c11 $(OPTIMIZE) $(WARNINGS) -Wstrict-prototypes -Wmissing-prot
 CXXFLAGS  += -std=c++17 $(OPTIMIZE) $(WARNINGS) $(MODE)
 LDFLAGS   += $(MODE)
 LDLIBS    := -lm -ldl -pthread
+# One short line a command; VERBOSE=1 shows the whole.
+say        = $(if $(VERBOSE),,@echo '  $1	$2' && )
 
+# The folders stand among the prerequisites so that a file that was removed is missed: their time changes.
 objects    = $(patsubst tools/%,$(BUILD)/%.o,$(basename $(wildcard $(foreach folder,$1,tools/$(folder)/*.c tools/$(folder)/*.cc))))
 archives   = $(foreach layer,$1,$(BUILD)/lib/$(layer).a)
 packages   = $(shell pkg-config --libs $1)
@@ -28,9 +31,9 @@ AUDIO  := $(FILES) libebur128
 # program NAME, layers highest first, packages: made of tools/NAME/ and those. Unit tests link a program's objects but main.
 define program
 PROGRAMS += $1
-$(BUILD)/bin/$1: $(call objects,$1) $(call archives,$2)
+$(BUILD)/bin/$1: $(call objects,$1) $(call archives,$2) tools/$1
 	@mkdir -p $$(@D)
-	$(if $(wildcard tools/$1/*.cc),$$(CXX),$$(CC)) $$(LDFLAGS) -o $$@ $$^ $$(call packages,$3) $$(LDLIBS)
+	$$(call say,LD,$$@)$(if $(wildcard tools/$1/*.cc),$$(CXX),$$(CC)) $$(LDFLAGS) -o $$@ $$(filter %.o %.a,$$^) $$(call packages,$3) $$(LDLIBS)
 endef
 $(eval $(call program,encode-text,nn libtorch formats base,$(BASE) sentencepiece))
 $(eval $(call program,encode-audio,nn libtorch formats base,$(BASE) $(FILES)))
@@ -45,7 +48,7 @@ define unit_test
 TESTS += $(BUILD)/tests/$1
 $(BUILD)/tests/$1: $(BUILD)/tests/unit/$1.o $(foreach p,$2,$(filter-out %/main.o,$(call objects,$p))) $(call archives,$3)
 	@mkdir -p $$(@D)
-	$(if $(filter encode-text,$2),$$(CXX),$$(CC)) $$(LDFLAGS) -o $$@ $$^ $$(call packages,cmocka $4) $$(LDLIBS)
+	$$(call say,LD,$$@)$(if $(filter encode-text,$2),$$(CXX),$$(CC)) $$(LDFLAGS) -o $$@ $$^ $$(call packages,cmocka $4) $$(LDLIBS)
 endef
 include tests/unit/tests.mk
 
@@ -53,28 +56,28 @@ all: $(PROGRAMS:%=$(BUILD)/bin/%)
 .PHONY: tests
 tests: all $(TESTS)
 
-$(foreach layer,$(LAYERS),$(eval $(BUILD)/lib/$(layer).a: $(call objects,lib/$(layer))))
+$(foreach layer,$(LAYERS),$(eval $(BUILD)/lib/$(layer).a: $(call objects,lib/$(layer)) tools/lib/$(layer)))
 $(BUILD)/lib/%.a:
 	@mkdir -p $(@D)
-	rm -f $@ && ar rcs $@ $^
+	$(call say,AR,$@)rm -f $@ && ar rcs $@ $(filter %.o,$^)
 
 $(BUILD)/%.o: tools/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC,$@)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 $(BUILD)/%.o: tools/%.cc
 	@mkdir -p $(@D)
-	$(CXX) $(CPPFLAGS) $(CXXFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CXX,$@)$(CXX) $(CPPFLAGS) $(CXXFLAGS) -MMD -MP -c -o $@ $<
 $(BUILD)/tests/%.o: tests/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+	$(call say,CC,$@)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+-include $(wildcard $(BUILD)/*/*.d $(BUILD)/lib/*/*.d $(BUILD)/tests/unit/*.d)
 
 .PHONY: demo clean help
 demo: all ## render pipelines/demo.yaml with the demo model and say where the page is
-	$(BUILD)/bin/leitmotif render pipelines/demo.yaml
+	@$(BUILD)/bin/leitmotif render pipelines/demo.yaml
 clean: ## remove everything that was built
 	rm -rf $(BUILD)
 help: ## this list
 	@printf 'make              the programs, in %s/bin/\n' '$(BUILD)'
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "make %-12s %s\n", $$1, $$2}'
-	@printf 'settings: CC CXX BUILD OPTIMIZE SANITIZE (address,undefined or thread), e.g. make CC=clang BUILD=build/clang\n'
+	@printf 'settings: CC CXX BUILD OPTIMIZE SANITIZE (address,undefined or thread) VERBOSE, e.g. make CC=clang BUILD=build/clang\n'

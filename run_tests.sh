@@ -43,7 +43,8 @@ run_all() { # LABEL FILES...
     mkdir -p "$LOGS/$label"
     printf '%s\n' "$@" | BUILD=$BUILD CMOCKA_MESSAGE_OUTPUT=TAP xargs -P "$JOBS" -I{} bash -c '
         name=$(basename "$1"); log=$2/$name.log
-        timeout -k 10 "${TEST_SECONDS:-900}" "$1" >"$log" 2>&1 </dev/null; echo $? >"$log.status"' _ {} "$LOGS/$label"
+        timeout -k 10 "${TEST_SECONDS:-900}" "$1" >"$log" 2>&1 </dev/null; echo $? >"$log.status"
+        echo "  ran ${2##*/}/$name, $SECONDS s"' _ {} "$LOGS/$label"
     for file in "$@"; do
         name=$(basename "$file")
         count "$label/$name" "$LOGS/$label/$name.log" "$(cat "$LOGS/$label/$name.log.status" 2>/dev/null || echo 99)"
@@ -54,6 +55,7 @@ build() { # LABEL MAKE-ARGUMENTS...
     local log=$LOGS/build-$1.log
     shift
     mkdir -p "$LOGS"
+    echo "building: make $* tests"
     if make -j"$JOBS" "$@" tests >"$log" 2>&1; then
         echo "ok 1 - builds" >"$log.tap"
         count "build $*" "$log.tap" 0

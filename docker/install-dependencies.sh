@@ -55,7 +55,10 @@ install_libtorch() {
         as_root mkdir -p "$LIBTORCH_FOLDER"
         staging=$(as_root mktemp -d "$LIBTORCH_FOLDER/.staging.XXXXXX")
         as_root python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-compile \
-            "${options[@]}" --target "$staging" "torch==$TORCH_VERSION" || stop "pip could not install torch $TORCH_VERSION"
+            "${options[@]}" --target "$staging" "torch==$TORCH_VERSION" || {
+            as_root rm -rf "$staging"
+            stop "pip could not install torch $TORCH_VERSION"
+        }
         as_root chmod 755 "$staging"
         as_root rm -rf "$folder"
         as_root mv "$staging" "$folder"

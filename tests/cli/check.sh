@@ -3,7 +3,7 @@
 . "$(dirname "$0")/lib.sh"
 cd "$WORK" || exit 1
 # No model but the project's own may be found, wherever this runs.
-export HF_HUB_CACHE=$WORK/hub HF_HOME=$WORK/home XDG_CACHE_HOME=$WORK/xdg AUDIOCRAFT_CACHE_DIR=$WORK/audiocraft
+export HF_HUB_CACHE=$WORK/hub HUGGINGFACE_HUB_CACHE=$WORK/hub HF_HOME=$WORK/home XDG_CACHE_HOME=$WORK/xdg AUDIOCRAFT_CACHE_DIR=$WORK/audiocraft
 leitmotif=$BIN/leitmotif
 
 yaml() { # FILE LINE...

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034 # its variables are for the scripts that source it
 # Shared by the command-line tests; sourced first. SPDX-License-Identifier: Apache-2.0
 #
 #   check NAME EXIT STDOUT STDERR -- COMMAND...   runs COMMAND with an empty stdin and prints one TAP line. EXIT is a number or

@@ -110,7 +110,7 @@ check 'a report' 1 '"passed":false' 'codec' -- "$verify" tone.mp3 --expect-codec
 that 'the report says the same' grep -q '"passed": false' report.json
 check 'a report that cannot be written' 1 '"status":"failed"' "'nowhere/report.json'" -- "$verify" tone.mp3 --report nowhere/report.json
 check 'a report on a full disk' 1 '"status":"failed"' '/dev/full' -- "$verify" tone.mp3 --report /dev/full
-check 'a report does not replace the input' 2 '' "would replace 'tone.mp3'" -- "$verify" tone.mp3 --report ./tone.mp3
+check 'a report does not replace the input' 2 '' "'\./tone\.mp3' cannot be both input and output" -- "$verify" tone.mp3 --report ./tone.mp3
 check 'one bad file of several' 1 '"input":"tone.wav".*"passed":true.*"input":"silent.flac".*"passed":false.*"input":"tone.mp3".*"passed":true' "^verify: 'silent.flac': silent throughout, 1 s$" -- "$verify" tone.wav silent.flac tone.mp3
 cat >jobs.jsonl <<'END'
 {"input": "tone.mp3", "expect-duration": 5, "expect-codec": "mp3", "expect-bitrate": "192k", "report": "one.json"}

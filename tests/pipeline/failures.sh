@@ -16,6 +16,13 @@ rm "$FAKE_LOG"
 check 'the next render makes the rest' 0 'battle: .*made' '.*' -- "$LEITMOTIF" render "$WORK/game.yaml"
 that 'and only that' started 'encode-text 1' 'sample-tokens 1' 'decode-audio 1'
 
+rm "$FAKE_LOG"
+check 'a failure loses nothing' 1 '' "4 of 4 results failed" -- env FAKE_REFUSE=sample-tokens "$LEITMOTIF" render --force "$WORK/game.yaml"
+that 'the files of the earlier render stay' test "$(ls "$GAME"/*.ogg | wc -l)" -eq 4
+that 'the report says what they are' grep -q '"earlier_files"' "$GAME/report.json"
+check 'the next render has them again' 0 '.*' '.*' -- "$LEITMOTIF" render "$WORK/game.yaml"
+that 'and the report nothing earlier' bash -c "! grep -q earlier_files '$GAME/report.json'"
+
 anew
 check 'fail-fast' 1 '' "'battle' failed: encode-text: told to fail.*'theme' failed: .*: stopped before it was made" \
     -- env FAKE_FAIL='encode-text fast' "$LEITMOTIF" render --fail-fast "$WORK/game.yaml"
@@ -39,6 +46,14 @@ that 'what it had made stays' test "$(ls "$GAME"/*.ogg | wc -l)" -eq 2
 check 'and is not made again' 0 'battle: .*made' '.*' -- "$LEITMOTIF" render "$WORK/game.yaml"
 that 'every result is there' complete
 
+anew
+sed -i 's/{format: ogg}/{format: mp3, bitrate: 192k}/' "$WORK/game.yaml" # the model's 16 kHz allow 160 at most
+check 'check tells that a model does not fit the outputs' 0 'ok' "warning: .*model 'demo', mp3 at 16000 Hz cannot have a bit rate of 192 kbit/s: .*give the output a 'rate'" -- "$LEITMOTIF" check "$WORK/game.yaml"
+check 'render refuses it' 2 '' "leitmotif: '.*game.yaml': with model 'demo', mp3 at 16000 Hz cannot" -- "$LEITMOTIF" render "$WORK/game.yaml"
+that 'before any work' idle
+anew
+"$LEITMOTIF" render -q "$WORK/game.yaml" >/dev/null
+
 mkdir "$WORK/tools"
 check 'no programs' 1 '' "cannot run '.*/tools/encode-text': .*\\\$LEITMOTIF_TOOLS" -- env LEITMOTIF_TOOLS="$WORK/tools" "$LEITMOTIF" render --force "$WORK/game.yaml"
 cp "$LEITMOTIF_TOOLS/stage-program" "$WORK/tools/encode-text"
@@ -52,6 +67,22 @@ check 'a program that says nothing' 1 '' "'theme' failed: encode-text: ended wit
 printf '#!/bin/sh\ncat >/dev/null\necho "{\\"job\\":1,\\"status\\":\\"done\\"}"; echo "{broken"; echo "{\\"job\\":99}"\n' >"$WORK/tools/encode-text"
 check 'a program that lies' 1 '' "encode-text' said that it was done, but wrote no 'condition.safetensors'" -- env LEITMOTIF_TOOLS="$WORK/tools" "$LEITMOTIF" render --force "$WORK/game.yaml"
 
+cat >"$WORK/tools/encode-text" <<'TOOL'
+#!/bin/sh
+n=0
+while read -r line; do
+    n=$((n + 1))
+    file=$(echo "$line" | sed 's/.*"output":"\([^"]*\)".*/\1/')
+    printf '{"job":%d,"status":"failed","error":"cannot write '"'%s'"': full"}\n' $n "$file"
+done
+exit 1
+TOOL
+check 'a program that names its temporary file' 1 '' "'theme' failed: encode-text: cannot write '$LEITMOTIF_WORKSPACE/store/[0-9a-f]{2}/[0-9a-f]{62}/condition.safetensors': full" \
+    -- env LEITMOTIF_TOOLS="$WORK/tools" "$LEITMOTIF" render --force "$WORK/game.yaml"
+cp "$GAME/report.json" "$WORK/report.json"
+check 'and does so again' 1 '' 'full' -- env LEITMOTIF_TOOLS="$WORK/tools" "$LEITMOTIF" render --force "$WORK/game.yaml"
+that 'is reported in the same bytes' cmp "$GAME/report.json" "$WORK/report.json"
+
 echo >"$WORK/file"
 check 'a workspace that is a file' 1 '' "cannot make folder '.*/file" -- "$LEITMOTIF" render --workspace "$WORK/file" "$WORK/game.yaml"
 check 'a workspace that cannot be written' 1 '' "cannot make folder '/proc/" -- "$LEITMOTIF" render --workspace /proc/leitmotif "$WORK/game.yaml"
@@ -59,7 +90,7 @@ anew
 mkdir -p "$GAME/theme.ogg"
 check 'a release file that cannot be written' 1 'battle: .*made' "'theme' failed: cannot write '.*/theme.ogg': it is a folder" -- "$LEITMOTIF" render "$WORK/game.yaml"
 if [ -e /dev/full ]; then
-    check 'stdout that cannot be written' 1 '' 'cannot write to stdout' -- sh -c '"$0" render "$1" battle >/dev/full' "$LEITMOTIF" "$WORK/game.yaml"
+    check 'stdout that cannot be written' 1 '' 'cannot write to stdout: (an earlier line was lost|No space left on device)$' -- sh -c '"$0" render "$1" battle >/dev/full' "$LEITMOTIF" "$WORK/game.yaml"
 fi
 
 anew

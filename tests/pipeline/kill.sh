@@ -73,6 +73,9 @@ done
 that 'a program killed at 20 moments: the next render finishes, each time' test $failures -eq 0
 
 # signals
+anew
+check 'an interrupted render says how to go on' SIGINT '' 'interrupted; what is made is kept' -- env FAKE_HANG='sample-tokens 2' \
+    timeout -s INT --preserve-status 1 "$LEITMOTIF" render "$WORK/game.yaml"
 for signal in TERM INT HUP; do
     anew
     check "SIG$signal ends it as that signal" SIG$signal '' '' -- env FAKE_HANG='sample-tokens 2' \

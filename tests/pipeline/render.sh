@@ -52,6 +52,14 @@ check 'render after it' 0 'theme: .*made' '.*' -- "$LEITMOTIF" render "$WORK/gam
 that 'starts no neural program' started
 
 anew
+sed -i 's/{format: ogg}/{format: ogg}, {format: flac}/; 2a verify: {max_silence: 2}' "$WORK/game.yaml"
+"$LEITMOTIF" render -q "$WORK/game.yaml" >/dev/null
+sed -i 's/max_silence: 2/max_silence: 3/' "$WORK/game.yaml"
+check 'plan says once what differs for two files' 0 'theme: make, its recipe changed: verify
+  max-silence: 2.0 -> 3.0
+explore_1: make' '' -- "$LEITMOTIF" plan "$WORK/game.yaml"
+
+anew
 "$LEITMOTIF" render -q "$WORK/game.yaml" >/dev/null
 rm "$FAKE_LOG"
 echo mine >"$GAME/foreign.ogg"
@@ -72,6 +80,12 @@ check 'one variation' 0 '^explore_2: .*reused$' '.*' -- "$LEITMOTIF" render "$WO
 that 'and no other' test "$(wc -l <"$OUT")" -eq 1
 that 'files of tracks not asked for stay' test -s "$GAME/battle.ogg"
 check 'unknown track' 2 '' "has no track 'batle' \(did you mean 'battle'\?\)" -- "$LEITMOTIF" render "$WORK/game.yaml" batle
+
+sed -i 's/fast drums/slow drums/; s/calm pads/wide pads/' "$WORK/game.yaml"
+"$LEITMOTIF" render -q "$WORK/game.yaml" battle >/dev/null
+check 'plan still says what changed of tracks not asked for' 0 'theme: make, not made yet: .*explore_2: make, its recipe changed: [a-z, -]*
+  prompt: "calm pads" -> "wide pads"' '' -- "$LEITMOTIF" plan "$WORK/game.yaml"
+sed -i 's/slow drums/fast drums/; s/wide pads/calm pads/' "$WORK/game.yaml"
 
 rm "$FAKE_LOG"
 check 'forced' 0 'battle: .*made in' '.*' -- "$LEITMOTIF" render --force "$WORK/game.yaml" battle

@@ -54,6 +54,24 @@ static void first_failure_wins(void **state)
     assert_string_equal(failure_text(), "");
 }
 
+static void failures_are_utf8(void **state)
+{
+    char *name = allocate(1, 3001);
+    (void)state;
+    fail("'a\xff\xc3\xa9\xc3'");
+    assert_string_equal(failure_text(), "'a?\xc3\xa9?'");
+    failure_clear();
+    for (size_t shift = 0; shift < 2; shift++) { /* cut within a character, and between two */
+        for (size_t i = 0; i < 3000; i += 2)
+            memcpy(name + i, "\xc3\xa9", 2);
+        fail("%s'%s'", shift ? "x" : "", name);
+        failure_within("job 1");
+        assert_true(strlen(failure_text()) > 2000 && utf8_valid(failure_text(), strlen(failure_text())));
+        failure_clear();
+    }
+    free(name);
+}
+
 static void numbers_are_parsed_to_the_last_character(void **state)
 {
     static const char *const bad[] = {"", " 1", "1 ", "1x", "nan", "inf", "-inf", "0x10", "1e999", ".", "-", "+", "1,5"};
@@ -118,6 +136,13 @@ static void json_is_strict_and_canonical(void **state)
     assert_non_null(strstr(failure_text(), "'x' is not valid JSON"));
     failure_clear();
     assert_null(json_parse("{} x", 4, "'x'"));
+    assert_non_null(strstr(failure_text(), "(column 4)")); /* of one line: no line */
+    failure_clear();
+    assert_null(json_parse("{}\nx", 4, "'x'"));
+    assert_non_null(strstr(failure_text(), "(line 2, column 1)"));
+    failure_clear();
+    assert_null(json_parse("\"a\\u0000\"", 9, "'x'"));
+    assert_string_equal(failure_text(), "'x' holds a NUL character (\\u0000), which no text may");
     failure_clear();
 }
 
@@ -317,6 +342,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(first_failure_wins),
+        cmocka_unit_test(failures_are_utf8),
         cmocka_unit_test(numbers_are_parsed_to_the_last_character),
         cmocka_unit_test(utf8_is_strict),
         cmocka_unit_test(near_words_are_suggested),

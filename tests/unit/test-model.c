@@ -31,7 +31,7 @@ static void put_text(const char *name, const char *text)
 /* Sets the environment so that nothing outside the scratch folder is looked at but the project's own model-cache. */
 static int start_alone(void **state)
 {
-    static const char *const unset[] = {"HF_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME", "AUDIOCRAFT_CACHE_DIR"};
+    static const char *const unset[] = {"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME", "AUDIOCRAFT_CACHE_DIR"};
     if (scratch_open(state))
         return -1;
     for (size_t i = 0; i < COUNT_OF(unset); i++)
@@ -310,6 +310,7 @@ static void caches_are_searched_in_order(void **state)
         {"HOME", "home", "home/.cache/huggingface/hub"},
         {"XDG_CACHE_HOME", "xdg", "xdg/huggingface/hub"},
         {"HF_HOME", "hf", "hf/hub"},
+        {"HUGGINGFACE_HUB_CACHE", "older", "older"},
         {"HF_HUB_CACHE", "hub", "hub"},
     };
     (void)state;

@@ -112,12 +112,30 @@ static void differences(void **state)
     free(now);
 }
 
+/* Cut where they differ, and never inside a character. */
+static void differences_of_long_values(void **state)
+{
+    struct text lines = {0};
+    (void)state;
+    assert_int_equal(recipe_difference("{\"options\":{\"p\":\"a long prompt, the same at first for more than sixty bytes, then slow\"}}",
+                                       "{\"options\":{\"p\":\"a long prompt, the same at first for more than sixty bytes, then fast\"}}", &lines), 1);
+    assert_string_equal(lines.data, "  p: …n sixty bytes, then slow\" -> …n sixty bytes, then fast\"\n");
+    text_release(&lines);
+    recipe_difference("{\"options\":{\"p\":\"ééééééééééééééééééééééééééééééé\"}}", "{\"options\":{\"p\":\"ééééééééééééééééééééééééééééééx\"}}", &lines);
+    assert_string_equal(lines.data, "  p: …ééééééééééé\" -> …ééééééééééx\"\n");
+    text_release(&lines);
+    recipe_difference("{\"options\":{\"p\":1}}", "{\"options\":{\"p\":\"0123456789012345678901234567890123456789012345678901234567é9\"}}", &lines);
+    assert_string_equal(lines.data, "  p: 1 -> \"0123456789012345678901234567890123456789012345678901234567…\n");
+    text_release(&lines);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_and_key),         cmocka_unit_test(is_canonical),
         cmocka_unit_test(numbers_round_trip),   cmocka_unit_test(invalid_utf8_stays_json),
         cmocka_unit_test(every_part_changes_the_key), cmocka_unit_test(differences),
+        cmocka_unit_test(differences_of_long_values),
     };
     return cmocka_run_group_tests_name("recipe", tests, NULL, NULL);
 }

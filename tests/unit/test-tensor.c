@@ -149,7 +149,8 @@ static void opens(void **state)
     use_library(real_library);
     libtorch_open(2);
     assert_string_equal(failure_text(), "");
-    assert_string_equal(libtorch_place(), real_library);
+    if (strcmp(libtorch_place(), real_library)) /* a CUDA build without NVIDIA's packages: its CPU half serves */
+        assert_non_null(strstr(libtorch_place(), "libtorch_cpu.so"));
     assert_true(atoi(libtorch_version()) >= 2);
 #ifdef LIBTORCH_ONLY_2_11
     assert_null(torch.torch_exception_get_what_without_backtrace);
@@ -281,14 +282,11 @@ static void data_goes_in_unaligned_and_comes_out_of_views(void **state)
     struct tensor *x = tensor_from(CPU, TENSOR_F32, SHAPE(2, 3), bytes + 1);
     assert_tensor(tensor_transpose(x, 0, -1), 1, 4, 2, 5, 3, 6);
     assert_tensor(tensor_narrow(tensor_select(x, 0, 1), 0, 1, 2), 5, 6);
-    assert_int_equal(tensor_write(tensor_select(x, 1, 2), (float[]){30, 60}, 2 * sizeof(float)), 0);
-    assert_tensor(x, 1, 2, 30, 4, 5, 60);
     struct tensor *borrowed = tensor_wrap(wrapped, TENSOR_F32, SHAPE(2));
     assert_ptr_equal(tensor_data(borrowed), wrapped);
-    tensor_fill(borrowed, 9);
+    tensor_copy(borrowed, tensor_scalar(9));
     assert_true(wrapped[0] == 9 && wrapped[1] == 9);
     assert_ptr_equal(tensor_data(tensor_to(x, CPU, TENSOR_F32)), tensor_data(x)); /* nothing to do: no copy */
-    assert_ptr_not_equal(tensor_data(tensor_clone(x)), tensor_data(x));
     scope_close(&scope);
 }
 
@@ -298,7 +296,6 @@ static void halves_keep_their_type_beside_numbers(void **state)
     (void)state;
     scope_open(&scope);
     struct tensor *half = tensor_cast(tensor_from(CPU, TENSOR_F32, SHAPE(2), (float[]){-0.5f, 2}), TENSOR_F16);
-    assert_int_equal(tensor_type_of(tensor_scale(half, 2)), TENSOR_F16);
     assert_int_equal(tensor_type_of(tensor_mul(half, tensor_scalar(2))), TENSOR_F16);
     assert_int_equal(tensor_type_of(tensor_elu(half)), TENSOR_F16);
     assert_int_equal(tensor_type_of(tensor_add(half, half)), TENSOR_F16);
@@ -332,18 +329,6 @@ static void elu_agrees_with_the_library(void **state)
     scope_close(&scope);
     free(x);
     free(y);
-}
-
-static void argmax_takes_the_first_maximum(void **state)
-{
-    float values[300] = {[100] = 1, [200] = 1};
-    int64_t index = 0;
-    struct scope scope;
-    (void)state;
-    scope_open(&scope);
-    tensor_read(tensor_argmax(tensor_from(CPU, TENSOR_F32, SHAPE(300), values), 0), &index, sizeof index);
-    assert_int_equal(index, 100);
-    scope_close(&scope);
 }
 
 /* scopes */
@@ -419,13 +404,13 @@ static void chains_leave_no_temporaries(void **state)
     struct scope scope;
     (void)state;
     scope_open(&scope);
-    tensor_elu(tensor_scale(tensor_scalar(2), 3));
+    tensor_gelu(tensor_mul(tensor_scalar(2), tensor_scalar(3)));
     scope_close(&scope);
     count_no_more(NULL);
     int per_chain = freed;
     count_frees(NULL);
     scope_open(&scope);
-    struct tensor *result = tensor_own(tensor_elu(tensor_scale(tensor_scalar(2), 3)));
+    struct tensor *result = tensor_own(tensor_gelu(tensor_mul(tensor_scalar(2), tensor_scalar(3))));
     scope_close(&scope);
     assert_int_equal(freed, per_chain - 1);
     tensor_free(result);
@@ -440,13 +425,13 @@ static void first_failure_sticks(void **state)
     (void)state;
     scope_open(&scope);
     struct tensor *x = tensor_zeros(CPU, TENSOR_F32, SHAPE(2, 3));
-    assert_null(tensor_matmul(x, x));
+    assert_null(tensor_linear(x, tensor_zeros(CPU, TENSOR_F32, SHAPE(3, 2)), NULL));
     assert_true(failed());
     assert_null(tensor_add(x, x));
     assert_null(tensor_view(NULL, SHAPE(6)));
     assert_null(tensor_layer_norm(NULL, NULL, NULL, 1e-5));
     assert_null(tensor_new(CPU, TENSOR_F32, SHAPE(1)));
-    assert_null(tensor_scale(NULL, 2));
+    assert_null(tensor_gelu(NULL));
     assert_int_equal(tensor_lstm(NULL, NULL, NULL, NULL, 1, &y, &h, &c), -1);
     assert_true(!y && !h && !c);
     assert_int_equal(tensor_copy(x, NULL), -1);
@@ -455,11 +440,9 @@ static void first_failure_sticks(void **state)
     assert_null(tensor_data(NULL));
     assert_null(scope_keep(&scope, NULL));
     assert_null(tensor_own(NULL));
-#ifdef LIBTORCH_ONLY_2_11
-    assert_failure("libtorch cannot do 'aten::matmul': it wrote the reason to stderr");
-#else
-    assert_failure("libtorch cannot do 'aten::matmul': mat1 and mat2 shapes cannot be multiplied (2x3 and 2x3)");
-#endif
+    assert_failure(torch.torch_exception_get_what_without_backtrace
+                       ? "libtorch cannot do 'aten::linear': mat1 and mat2 shapes cannot be multiplied (2x3 and 2x3)"
+                       : "libtorch cannot do 'aten::linear': it wrote the reason to stderr");
     assert_non_null(tensor_add(x, x)); /* and after failure_clear work goes on */
     scope_close(&scope);
 }
@@ -492,7 +475,7 @@ static void *thread_main(void *result)
     struct scope scope;
     scope_open(&scope);
     tensor_read(tensor_add(tensor_scalar(1), tensor_scalar(2)), result, sizeof(float));
-    tensor_matmul(tensor_scalar(1), tensor_scalar(1)); /* fails, in this thread only */
+    tensor_linear(tensor_scalar(1), tensor_scalar(1), NULL); /* fails, in this thread only */
     scope_close(&scope);
     return failed() ? result : NULL;
 }
@@ -535,7 +518,6 @@ int main(void)
         cmocka_unit_test(data_goes_in_unaligned_and_comes_out_of_views),
         cmocka_unit_test(halves_keep_their_type_beside_numbers),
         cmocka_unit_test(elu_agrees_with_the_library),
-        cmocka_unit_test(argmax_takes_the_first_maximum),
         cmocka_unit_test_setup_teardown(scopes_free_what_is_in_them, count_frees, count_no_more),
         cmocka_unit_test_setup_teardown(owned_tensors_outlive_scopes, count_frees, count_no_more),
         cmocka_unit_test_setup_teardown(chains_leave_no_temporaries, count_frees, count_no_more),

@@ -2,6 +2,7 @@
  * decode-audio - tokens to sound: EnCodec's decoder, in chunks, into a float32 WAV file.
  */
 #include "base/failure.h"
+#include "base/file.h"
 #include "base/tool.h"
 #include "decode-audio/clip.h"
 
@@ -36,11 +37,13 @@ static int check(const void *process, void *job)
     const struct job *work = job;
     if (!settings->model)
         return misuse("--model is missing: the model that the tokens were sampled with");
+    if (device_check(settings->device))
+        return -1;
     if (!work->tokens)
         return misuse("--tokens is missing: the file to decode");
     if (!work->output)
         return misuse("--output is missing: the WAV file to write");
-    return 0;
+    return file_not_replaced(work->tokens, work->output);
 }
 
 static int outputs(const void *job, void (*each)(void *context, const char *path), void *context)

@@ -57,13 +57,15 @@ static int check(const void *process, void *job)
     const struct job *work = job;
     if (!settings->model)
         return misuse("--model is missing: the model whose text encoder is to read the prompt");
+    if (device_check(settings->device))
+        return -1;
     if (!work->prompt && !work->prompt_file)
         return misuse("--prompt is missing: say what to make, or give --prompt-file");
     if (work->prompt && work->prompt_file)
         return misuse("--prompt and --prompt-file exclude each other: give one");
     if (!work->output)
         return misuse("--output is missing: the condition to write");
-    return 0;
+    return file_not_replaced(work->prompt_file, work->output);
 }
 
 static int outputs(const void *job, void (*each)(void *context, const char *path), void *context)

@@ -159,7 +159,7 @@ static void settle(struct batch *batch, size_t number, enum job_state state)
 
 static void settle_failed(struct batch *batch, size_t number, const char *error)
 {
-    batch->jobs[number]->error = copy_string(error);
+    batch->jobs[number]->error = store_places(batch->store, error);
     settle(batch, number, JOB_FAILED);
 }
 

@@ -44,16 +44,19 @@ static size_t waiting_jobs(const struct plan_take *take)
     return count;
 }
 
-/* What differs between this job and the one that the last render made in its place. */
-static int explain_job(const struct explanation *explanation, const struct job *job, const json_t *before, struct text *why)
+/* What differs between this job and the one that the last render made in its place, unless another job of the take has said
+ * the same. */
+static void explain_job(const struct explanation *explanation, const struct job *job, const json_t *before, struct text *why)
 {
     const char *key = json_string_value(json_object_get(before, job->name));
-    if (!key || strcmp(key, job->key) == 0)
-        return 0;
-    char *recipe = store_recipe(&explanation->store, key);
-    int lines = recipe ? recipe_difference(recipe, job->recipe, why) : 0;
+    struct text lines = {0};
+    char *recipe = key && strcmp(key, job->key) ? store_recipe(&explanation->store, key) : NULL;
+    if (recipe)
+        recipe_difference(recipe, job->recipe, &lines);
+    if (!strstr(text_string(why), text_string(&lines)))
+        text_append(why, text_string(&lines));
+    text_release(&lines);
     free(recipe);
-    return lines;
 }
 
 static const char *summary(const struct explanation *explanation, const struct plan_take *take, const json_t *before)

@@ -4,7 +4,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/path.h"
@@ -44,13 +43,19 @@ static int publish(void *context, const struct plan_take *take, struct take_repo
     return result;
 }
 
-/* A take that was not made, because nobody asked for it, keeps the files that it has. */
+static bool is_unmade(const struct take_report *report)
+{
+    return report->status == TAKE_NOT_MADE || report->status == TAKE_FAILED;
+}
+
+/* A take that was not made, because nobody asked for it or because it failed, keeps the files that it has. */
 static void list_earlier(const struct target *target, const json_t *earlier, const struct plan_take *take, struct take_report *report)
 {
-    for (size_t i = 0; i < take->files.count && report->status == TAKE_NOT_MADE; i++) {
+    struct string_list *files = report->status == TAKE_FAILED ? &report->earlier_files : &report->files;
+    for (size_t i = 0; i < take->files.count && is_unmade(report); i++) {
         char *place = path_join(target->folder, take->files.items[i]);
         if (json_object_get(earlier, take->files.items[i]) && file_exists(place))
-            string_list_add(&report->files, take->files.items[i]);
+            string_list_add(files, take->files.items[i]);
         free(place);
     }
 }
@@ -87,34 +92,49 @@ static void remove_leftovers(const char *folder, const json_t *kept)
     string_list_release(&leftovers);
 }
 
+static bool is_partial(const struct render *render)
+{
+    for (size_t t = 0; t < render->plan.take_count; t++)
+        if (render->takes[t].status == TAKE_NOT_MADE)
+            return true;
+    return false;
+}
+
+static void keep_names(json_t *kept, const struct string_list *files)
+{
+    json_t *names = names_of(files);
+    json_object_update(kept, names);
+    json_decref(names);
+}
+
 /* The folder holds what the report will list, and foreign files. */
 static void tidy(const struct target *target)
 {
     const struct render *render = target->render;
     json_t *kept = json_object();
-    bool partial = false;
-    for (size_t t = 0; t < render->plan.take_count; t++)
-        partial = partial || render->takes[t].status == TAKE_NOT_MADE;
-    if (partial)
+    if (is_partial(render) || render->failed_count)
         keep_earlier(target);
     for (size_t t = 0; t < render->plan.take_count; t++) {
-        json_t *names = names_of(&render->takes[t].files);
-        json_object_update(kept, names);
-        json_decref(names);
+        keep_names(kept, &render->takes[t].files);
+        keep_names(kept, &render->takes[t].earlier_files);
     }
     remove_leftovers(target->folder, kept);
     json_decref(kept);
 }
 
-/* What `leitmotif plan` compares with. */
+/* What `leitmotif plan` compares with: for a take that was not asked for, what it was when it was made. */
 static int save_keys(const struct render *render)
 {
-    json_t *takes = json_object();
-    for (size_t i = 0; i < render->plan.take_count; i++)
-        json_object_set(takes, render->takes[i].take->name, render->takes[i].keys);
+    json_t *takes = json_object(), *earlier = is_partial(render) ? store_render(&render->store, render->project->title) : NULL;
+    for (size_t i = 0; i < render->plan.take_count; i++) {
+        const struct take_report *report = &render->takes[i];
+        json_t *before = json_object_get(json_object_get(earlier, "takes"), report->take->name);
+        json_object_set(takes, report->take->name, report->status == TAKE_NOT_MADE ? before : report->keys);
+    }
     json_t *record = json_pack("{s:o}", "takes", takes);
     int result = store_render_save(&render->store, render->project->title, record);
     json_decref(record);
+    json_decref(earlier);
     return result;
 }
 
@@ -126,7 +146,6 @@ static int write_report(const struct target *target)
         .folder = target->folder,
         .takes = render->takes,
         .take_count = render->plan.take_count,
-        .seconds = clock_seconds() - render->started,
     };
     render_describe(render);
     tidy(target);

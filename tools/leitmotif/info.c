@@ -74,6 +74,8 @@ static void append_result(struct text *text, const json_t *result)
     append_settings(text, result);
     json_array_foreach(json_object_get(result, "files"), i, file)
         append_file(text, file);
+    json_array_foreach(json_object_get(result, "earlier_files"), i, file)
+        append_line(text, "earlier", json_string_value(file));
     if (!strcmp(string_at(result, "status", ""), "failed"))
         append_line(text, "failed", string_at(result, "reason", ""));
     else if (!strcmp(string_at(result, "status", ""), "not_made"))

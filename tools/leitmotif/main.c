@@ -35,9 +35,11 @@ static void print_help(void)
 
 static int refuse(const char *name)
 {
-    const char *names[COUNT_OF(commands)];
+    const char *names[COUNT_OF(commands) + 2];
     for (size_t i = 0; i < COUNT_OF(commands); i++)
         names[i] = commands[i]->name;
+    names[COUNT_OF(commands)] = "--help";
+    names[COUNT_OF(commands) + 1] = "--version";
     const char *kind = name[0] == '-' ? "option" : "command";
     misuse("unknown %s '%s'%s; see 'leitmotif --help'", kind, name, did_you_mean(name, names, COUNT_OF(names)));
     return failure_print("leitmotif");
@@ -53,7 +55,7 @@ static int run(int argc, char **argv)
     const struct command *command = find_command(name);
     if (command)
         return command_main(command, argc - 1, argv + 1);
-    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0)
         print_help();
     else if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0)
         printf("leitmotif %s\n", LEITMOTIF_VERSION);
@@ -64,11 +66,13 @@ static int run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    keep_standard_descriptors();
     setlocale(LC_CTYPE, "C.UTF-8");
     cleanup_on_signals();
     int status = run(argc, argv);
-    if ((fflush(stdout) || ferror(stdout)) && status == EXIT_DONE) {
-        fprintf(stderr, "leitmotif: cannot write to stdout: %s\n", strerror(errno));
+    const char *reason = fflush(stdout) ? strerror(errno) : ferror(stdout) ? "an earlier line was lost" : NULL;
+    if (reason && status == EXIT_DONE) {
+        fprintf(stderr, "leitmotif: cannot write to stdout: %s\n", reason);
         return EXIT_FAILED;
     }
     return status;

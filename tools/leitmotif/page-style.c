@@ -39,6 +39,7 @@ const char page_style[] =
     "td { padding: .25rem .7rem .25rem 0; border-top: 1px solid var(--line); vertical-align: top; }\n"
     "td:first-child { width: 6rem; } td:last-child { width: 5rem; padding-right: 0; text-align: right; }\n"
     ".ok { color: var(--good); } .bad { color: var(--bad); font-weight: 600; } .skipped { color: var(--soft); }\n"
+    ".note { margin: .8rem 0 0; font-size: .8rem; color: var(--soft); }\n"
     ".again { display: flex; gap: .5rem; align-items: flex-start; margin-top: .8rem; padding: .5rem .6rem; border-radius: .5rem;\n"
     "  background: var(--code); }\n"
     ".again code { flex: 1; min-width: 0; font: .8rem/1.55 ui-monospace, monospace; white-space: pre-wrap; overflow-wrap: anywhere; }\n"

@@ -117,6 +117,21 @@ static void append_files(struct text *page, const json_t *files)
     text_append(page, "</ul>\n");
 }
 
+/* A failed take's files of an earlier render stay, and are named as such. */
+static void append_earlier_files(struct text *page, const json_t *files)
+{
+    size_t i;
+    json_t *file;
+    if (!json_array_size(files))
+        return;
+    text_append(page, "<p class=\"note\">From an earlier render:");
+    json_array_foreach(files, i, file) {
+        append_element(page, " <a href=\"", json_string_value(file), "\" download>");
+        append_element(page, "", json_string_value(file), "</a>");
+    }
+    text_append(page, "</p>\n");
+}
+
 static void append_settings(struct text *page, const json_t *result)
 {
     static const char *const names[][2] = {{"duration", "seconds"}, {"temperature", "temperature"}, {"top_k", "top-k"},
@@ -204,9 +219,11 @@ static void append_result(struct text *page, const json_t *result, bool preload)
         append_element(page, "<p class=\"reason\">", string_at(result, "reason", "failed"), "</p>\n");
     append_player(page, result, preload);
     append_files(page, json_object_get(result, "files"));
+    append_earlier_files(page, json_object_get(result, "earlier_files"));
     append_settings(page, result);
     append_findings(page, json_object_get(result, "findings"));
-    text_append(page, "<div class=\"again\"><code>");
+    text_append(page, "<p class=\"note\">The same tokens again, as loud as they come and at the model's own rate:</p>\n"
+                      "<div class=\"again\"><code>");
     append_command_words(page, string_at(result, "command", ""));
     text_append(page, "</code><button type=\"button\" hidden>Copy</button></div>\n</article>\n");
 }

@@ -99,7 +99,7 @@ static struct plan_model *add_model(struct plan *plan, const char *request, cons
     return fresh;
 }
 
-/* Opened at its first use; one that could not be opened fails each time. */
+/* Opened at its first use; one that could not be opened, or whose sound does not fit the outputs, fails each time. */
 static struct plan_model *use_model(struct plan *plan, const char *request, const struct plan_options *options)
 {
     struct plan_model *used = find_model(plan, request);
@@ -108,7 +108,7 @@ static struct plan_model *use_model(struct plan *plan, const char *request, cons
     if (used->identity)
         return used;
     model_release(&used->model);
-    if (model_open(&used->model, request) == 0)
+    if (model_open(&used->model, request) == 0 && project_check_outputs(plan->project, &used->model) == 0)
         used->identity = model_identity(&used->model);
     return used->identity ? used : NULL;
 }

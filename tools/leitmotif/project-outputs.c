@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/failure.h"
 #include "base/memory.h"
 #include "formats/audio.h"
 #include "leitmotif/project-schema.h"
@@ -131,4 +132,32 @@ void outputs_default(struct reading *reading)
 {
     struct output_settings output = {.format = copy_string("ogg"), .quality = NAN};
     add_release(reading, &output);
+}
+
+int64_t release_rate(const struct release *release, int64_t model_rate_hz)
+{
+    return release->rate_hz ? release->rate_hz : audio_codec_rate(codec_of(release->format), model_rate_hz);
+}
+
+int project_check_outputs(const struct project *project, const struct model *model)
+{
+    for (size_t i = 0; i < project->release_count; i++) {
+        const struct release *release = &project->releases[i];
+        const struct audio_format format = {
+            .codec = codec_of(release->format),
+            .rate_hz = release_rate(release, model->codec.rate_hz),
+            .channels = release->channels ? release->channels : (int)model->language.channels,
+            .bits = release->bits,
+            .quality = release->quality,
+            .bit_rate = release->bit_rate,
+        };
+        if (allowed(&format))
+            continue;
+        char *reason = copy_string(failure_text());
+        failure_clear();
+        misuse("'%s': with model '%s', %s; give the output a 'rate' or another setting", project->path, model->name, reason);
+        free(reason);
+        return -1;
+    }
+    return 0;
 }

@@ -9,7 +9,6 @@
 #include "base/hash.h"
 #include "base/memory.h"
 #include "base/path.h"
-#include "formats/model.h"
 #include "leitmotif/project-schema.h"
 
 #define DEFAULT_MODEL "small"
@@ -144,11 +143,11 @@ void project_check_models(struct project *project)
         bool known = false;
         for (size_t j = 0; j < i && !known; j++)
             known = !strcmp(project->takes[j].model, take->model);
-        char *folder = known ? NULL : model_find(take->model);
-        if (!known && !folder)
+        struct model model = {0};
+        if (!known && (model_open(&model, take->model) || project_check_outputs(project, &model)))
             problem_add(&missing, take->model_line, take->model_column, "warning: %s", failure_text());
         failure_clear();
-        free(folder);
+        model_release(&model);
     }
     project->warning_count = missing.count;
     problems_tell(&missing, project->path, &project->warnings);

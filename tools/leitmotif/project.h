@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/text.h"
+#include "formats/model.h"
 
 struct release {              /* one entry of outputs: */
     char *format;             /* wav flac ogg mp3 opus */
@@ -59,8 +60,12 @@ struct project {
 /* 0: valid. -1 with misuse(): "'game.yaml': 3 problems" (or the reading failure itself); the lines are in problems. */
 int project_read(struct project *project, const char *path);
 
-/* Warns of every model that is not on this machine, with the command that fetches it. */
+/* Warns of every model that is not on this machine, with the command that fetches it, or that does not fit the outputs. */
 void project_check_models(struct project *project);
+
+/* What an output has no rate or channels for is the model's: does its format allow that? -1 with misuse(). */
+int project_check_outputs(const struct project *project, const struct model *model);
+int64_t release_rate(const struct release *release, int64_t model_rate_hz); /* Hz of its files */
 
 void project_release(struct project *project);
 

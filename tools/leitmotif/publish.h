@@ -18,7 +18,7 @@ int publish_file(const char *stored, const char *place);
 void publish_print(const struct plan_take *take, const struct take_report *report);
 
 /* Files that the folder's earlier report lists, that are still there, and that `kept` (an object of names) lacks: their
- * tracks left the project, or failed. Foreign files are never among them. */
+ * tracks left the project. Foreign files are never among them. */
 void publish_leftovers(const char *folder, const json_t *kept, struct string_list *leftovers);
 
 #endif

@@ -158,35 +158,56 @@ char *recipe_end(struct recipe *recipe, const char *tool, int version, char key[
 
 /* comparing */
 
-static void append_value(struct text *lines, const json_t *value)
+/* Not inside a UTF-8 character. */
+static size_t character_start(const char *text, size_t at)
 {
-    enum { SHOWN_BYTES = 60 };
-    if (!value) {
-        text_append(lines, "nothing");
-        return;
-    }
-    char *text = json_canonical(value);
-    size_t length = strlen(text);
-    if (length > SHOWN_BYTES) {
-        length = SHOWN_BYTES;
-        while (length > 0 && ((unsigned char)text[length] & 0xC0) == 0x80)
-            length--; /* not inside a UTF-8 character */
-    }
-    text_append_bytes(lines, text, length);
-    if (text[length])
-        text_append(lines, "…");
-    free(text);
+    while (at > 0 && ((unsigned char)text[at] & 0xC0) == 0x80)
+        at--;
+    return at;
+}
+
+enum { SHOWN_BYTES = 60 };
+
+/* Of long values, a part from shortly before they begin to differ. */
+static size_t excerpt_start(const char *before, const char *now)
+{
+    enum { BEFORE_BYTES = 20 };
+    size_t same = 0;
+    if (strlen(before) <= SHOWN_BYTES && strlen(now) <= SHOWN_BYTES)
+        return 0;
+    while (before[same] && before[same] == now[same])
+        same++;
+    return same > BEFORE_BYTES ? character_start(now, same - BEFORE_BYTES) : 0;
+}
+
+static void append_excerpt(struct text *lines, const char *text, size_t start)
+{
+    size_t length = strlen(text + start);
+    if (length > SHOWN_BYTES)
+        length = character_start(text + start, SHOWN_BYTES);
+    text_append(lines, start ? "…" : "");
+    text_append_bytes(lines, text + start, length);
+    text_append(lines, text[start + length] ? "…" : "");
+}
+
+static char *shown(const json_t *value)
+{
+    return value ? json_canonical(value) : copy_string("nothing");
 }
 
 static int compare_member(const char *name, const json_t *before, const json_t *now, struct text *lines)
 {
     if ((!before && !now) || json_equal(before, now))
         return 0;
+    char *old = shown(before), *new = shown(now);
+    size_t start = excerpt_start(old, new);
     text_appendf(lines, "  %s: ", name);
-    append_value(lines, before);
+    append_excerpt(lines, old, start);
     text_append(lines, " -> ");
-    append_value(lines, now);
+    append_excerpt(lines, new, start);
     text_append(lines, "\n");
+    free(old);
+    free(new);
     return 1;
 }
 

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/failure.h"
 #include "base/memory.h"
 #include "base/path.h"
@@ -103,7 +102,6 @@ int render_open(struct render *render, const struct render_options *options, str
 {
     render->options = options;
     render->project = project;
-    render->started = clock_seconds();
     store_init(&render->store, render_workspace(options));
     if (plan_and_lock(render, tracks))
         return -1;
@@ -229,6 +227,7 @@ void render_run(struct render *render)
     if (signal_number) {
         store_release(&render->store);
         fflush(stdout);
+        note("interrupted; what is made is kept, and the same command goes on from there");
         interrupt_die(signal_number);
     }
     end_stopped(render);
@@ -282,6 +281,7 @@ static void release_take(struct take_report *report)
     json_decref(report->made_by);
     json_decref(report->findings);
     string_list_release(&report->files);
+    string_list_release(&report->earlier_files);
 }
 
 void render_release(struct render *render)

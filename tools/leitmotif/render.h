@@ -42,7 +42,6 @@ struct render {
     int (*publish)(void *context, const struct plan_take *take, struct take_report *report);
     void *context;
     size_t failed_count, asked_count;
-    double started;
 };
 
 /* "--workspace", else the environment's, else ./workspace. */

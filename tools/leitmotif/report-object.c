@@ -47,12 +47,14 @@ static json_t *measured(const json_t *verdict, const char *check)
     return value ? json_incref(value) : json_null();
 }
 
-/* The hash in the earlier report, if it speaks of the same result: same key of transcode, same size. */
-static const char *known_hash(const json_t *earlier, const char *name, const char *key, json_int_t bytes)
+/* The hash in the earlier report, if it speaks of the same result: nothing of it was made since (a new encoder may write
+ * other bytes under one key), same key of transcode, same size. */
+static const char *known_hash(const struct take_report *result, const json_t *earlier, const char *name, json_int_t bytes)
 {
+    const char *key = string_at(result->keys, "transcode", NULL);
     const json_t *file = named(json_object_get(earlier, "files"), "file", name);
     const char *earlier_key = string_at(json_object_get(earlier, "keys"), "transcode", NULL);
-    if (!file || !key || !earlier_key || strcmp(key, earlier_key) || json_integer_value(json_object_get(file, "bytes")) != bytes)
+    if (result->status != TAKE_REUSED || !file || !key || !earlier_key || strcmp(key, earlier_key) || json_integer_value(json_object_get(file, "bytes")) != bytes)
         return NULL;
     return string_at(file, "sha256", NULL);
 }
@@ -60,11 +62,11 @@ static const char *known_hash(const json_t *earlier, const char *name, const cha
 static json_t *file_object(const struct report *report, const struct take_report *result, const char *name, const json_t *earlier)
 {
     const json_t *verdict = json_object_get(named(result->findings, "file", name), "verify");
-    const char *key = string_at(result->keys, "transcode", NULL), *known;
+    const char *known;
     char *path = path_join(report->folder, name), hash[HASH_HEX_SIZE];
     struct stat status;
     int failure = stat(path, &status) ? fail("cannot read '%s': %s", path, strerror(errno)) : 0;
-    if (!failure && !(known = known_hash(earlier, name, key, status.st_size)))
+    if (!failure && !(known = known_hash(result, earlier, name, status.st_size)))
         failure = hash_file(path, hash);
     free(path);
     if (failure)
@@ -168,6 +170,14 @@ static json_t *model_object(const struct take_report *result)
                      text_or_null(result->licence));
 }
 
+static json_t *names_array(const struct string_list *names)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < names->count; i++)
+        json_array_append_new(array, json_string(names->items[i]));
+    return array;
+}
+
 /* NULL with a failure. Paths alone may hold bytes that JSON cannot. */
 static json_t *result_object(const struct report *report, const struct take_report *result, const json_t *earlier)
 {
@@ -183,6 +193,8 @@ static json_t *result_object(const struct report *report, const struct take_repo
                                "reason", text_or_null(result->reason), "files", files, "findings", findings_array(result), "keys",
                                result->keys, "made_by", made_by_object(result), "command", text_string(&command));
     text_release(&command);
+    if (object && result->earlier_files.count)
+        json_object_set_new(object, "earlier_files", names_array(&result->earlier_files));
     if (!object)
         fail("cannot report on '%s': the path of its model is no UTF-8", take->name);
     return object;

@@ -69,15 +69,21 @@ static bool plain_name(const char *name)
     return *name && *name != '.' && !strchr(name, '/');
 }
 
+static void add_plain(struct string_list *files, const char *name)
+{
+    if (name && plain_name(name))
+        string_list_add(files, name);
+}
+
 void report_files(const char *folder, struct string_list *files)
 {
     json_t *report = earlier_report(folder), *result, *file;
     size_t i, j;
-    json_array_foreach(json_object_get(report, "results"), i, result)
-        json_array_foreach(json_object_get(result, "files"), j, file) {
-            const char *name = string_at(file, "file", "");
-            if (plain_name(name))
-                string_list_add(files, name);
-        }
+    json_array_foreach(json_object_get(report, "results"), i, result) {
+        json_array_foreach(json_object_get(result, "files"), j, file)
+            add_plain(files, string_at(file, "file", ""));
+        json_array_foreach(json_object_get(result, "earlier_files"), j, file)
+            add_plain(files, json_string_value(file));
+    }
     json_decref(report);
 }

@@ -17,7 +17,7 @@
 enum take_status {
     TAKE_MADE,    /* something of it was made by this render */
     TAKE_REUSED,  /* all of it was there already */
-    TAKE_FAILED,  /* reason says why; it has no release files */
+    TAKE_FAILED,  /* reason says why; it has no release files, but may have earlier ones */
     TAKE_NOT_MADE /* not asked for by this render, and not in the store; may have files of an earlier one */
 };
 
@@ -31,6 +31,7 @@ struct take_report {              /* one take, in the project's order */
     json_t *made_by;              /* {"sample-tokens": {"seconds": 3.1, …}}: what each tool printed about its result */
     json_t *findings;             /* [{"file": "main_theme.ogg", "verify": {…the report of verify…}}]; empty when not reached */
     struct string_list files;     /* release file names in the folder, in the order of outputs:; none when failed */
+    struct string_list earlier_files; /* of a failed take: those of an earlier render, which stay */
     double seconds;               /* worked on it in this render; 0 when reused */
 };
 
@@ -39,7 +40,6 @@ struct report {
     const char *folder;           /* WORKSPACE/TITLE, exists */
     struct take_report *takes;
     size_t take_count;
-    double seconds;               /* this render's, by the clock */
 };
 
 /* Writes the three files as results (base/file.h); one that is there with the same content is left alone. */

@@ -23,13 +23,9 @@ static const struct stage stages[] = {
     [VERIFY] = {"verify", VERIFY_RESULT, false, "report", "report.json"},
 };
 
-enum { OPUS_RATE_HZ = 48000 }; /* the only rate of its files, whatever is asked for */
-
 static int64_t rate_of(const struct plan_take *take, const struct release *release)
 {
-    if (strcmp(release->format, "opus") == 0)
-        return OPUS_RATE_HZ;
-    return release->rate_hz ? release->rate_hz : take->model->model.codec.rate_hz;
+    return release_rate(release, take->model->model.codec.rate_hz);
 }
 
 static int64_t channels_of(const struct plan_take *take, const struct release *release)

@@ -13,7 +13,9 @@
 
 #include "base/failure.h"
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/json.h"
+#include "base/memory.h"
 #include "base/path.h"
 #include "base/progress.h"
 #include "base/text.h"
@@ -229,6 +231,25 @@ int store_commit(const struct store *store, const char *key, const char *tempora
     json_decref(result);
     free(entry);
     return status;
+}
+
+char *store_places(const struct store *store, const char *text)
+{
+    enum { KEY_LENGTH = HASH_HEX_SIZE - 1 };
+    struct text told = {0};
+    char *prefix = format_string("%s/", store->running);
+    const char *found;
+    while ((found = strstr(text, prefix)) && strlen(found + strlen(prefix)) >= KEY_LENGTH) {
+        char *key = copy_bytes(found + strlen(prefix), KEY_LENGTH), *entry = entry_path(store, key);
+        text_append_bytes(&told, text, (size_t)(found - text));
+        text_append(&told, entry);
+        text = found + strlen(prefix) + KEY_LENGTH;
+        free(entry);
+        free(key);
+    }
+    text_append(&told, text);
+    free(prefix);
+    return text_take(&told);
 }
 
 void store_abandon(const char *temporary)

@@ -35,6 +35,8 @@ char *store_begin(const struct store *store, const char *key);
  * made_by}. Borrows both. An entry that was there is replaced. */
 int store_commit(const struct store *store, const char *key, const char *temporary, const char *recipe, const json_t *made_by);
 void store_abandon(const char *temporary);
+/* text with the places of results for the temporary folders of this run: a reason that is kept. Yours. */
+char *store_places(const struct store *store, const char *text);
 
 json_t *store_render(const struct store *store, const char *title); /* new reference; NULL without one, no failure */
 int store_render_save(const struct store *store, const char *title, const json_t *render);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/failure.h"
+#include "base/file.h"
 #include "base/memory.h"
 #include "base/text.h"
 
@@ -38,6 +39,8 @@ static int check_sections(const struct request *request)
         const char *file, *text = request->sections.items[i];
         if (section_parse(text, &seconds, &file))
             return -1;
+        if (file_not_replaced(file, request->output))
+            return -1;
         if (seconds <= last)
             return misuse("'--section %s' starts no later than the one before it: give sections in order", text);
         if (seconds >= request->duration)
@@ -56,5 +59,7 @@ int request_check(const struct request *request, bool needs_output)
 {
     if (needs_output && !request->output)
         return misuse("--output is missing: the tokens file to write");
+    if (file_not_replaced(request->condition, request->output) || file_not_replaced(request->earlier, request->output))
+        return -1;
     return check_sections(request);
 }

@@ -39,7 +39,7 @@ int options_check(const struct options *options)
         return misuse("'--engine cpu' is not there yet: use --engine torch, which runs on CPUs too");
     if (is(options->weights, "int8"))
         return misuse("'--weights int8' is not there yet: use --weights f16 to save memory");
-    return batch_parse(options->batch, &slots);
+    return device_check(options->device) || batch_parse(options->batch, &slots) ? -1 : 0;
 }
 
 /* libtorch is not needed to plan for a CPU. */

@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/failure.h"
+#include "base/file.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "base/tool.h"
@@ -88,13 +88,11 @@ static int add_tag(json_t *tags, const char *tag)
 
 static int check_input(const struct job *job)
 {
-    struct stat input, output;
     if (!job->input)
         return misuse("give '--input'");
     for (size_t i = 0; i < job->outputs.count; i++)
-        if (stat(job->input, &input) == 0 && stat(job->outputs.items[i].file, &output) == 0 && input.st_dev == output.st_dev &&
-            input.st_ino == output.st_ino)
-            return misuse("'%s' cannot be both input and output", job->outputs.items[i].file);
+        if (file_not_replaced(job->input, job->outputs.items[i].file))
+            return -1;
     return 0;
 }
 

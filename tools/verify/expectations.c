@@ -4,9 +4,9 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/failure.h"
+#include "base/file.h"
 #include "base/memory.h"
 #include "base/text.h"
 
@@ -85,12 +85,6 @@ void expectations_defaults(void *process, void *job)
     expectations->max_true_peak = expectations->max_silence = NAN;
 }
 
-static bool same_file(const char *a, const char *b)
-{
-    struct stat one, other;
-    return stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_dev == other.st_dev && one.st_ino == other.st_ino;
-}
-
 int expectations_check(const void *process, void *job)
 {
     const struct expectations *expectations = job;
@@ -101,9 +95,7 @@ int expectations_check(const void *process, void *job)
         return misuse("'--duration-tolerance' needs --expect-duration");
     if (!isnan(expectations->loudness_tolerance) && isnan(expectations->loudness))
         return misuse("'--loudness-tolerance' needs --expect-loudness");
-    if (expectations->report && same_file(expectations->report, expectations->input))
-        return misuse("'--report' would replace '%s', the file to check", expectations->input);
-    return 0;
+    return file_not_replaced(expectations->input, expectations->report);
 }
 
 static double or_default(double asked, double fallback)

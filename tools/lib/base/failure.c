@@ -5,14 +5,17 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
+
 enum { FAILURE_SIZE = 2048 };
 
 static _Thread_local char record[FAILURE_SIZE];
 static _Thread_local int status;
 
-/* One line, whatever a file name or a library's message holds. */
+/* One line of UTF-8, whatever a file name or a library's message holds, and wherever it was cut: it goes into JSON too. */
 static void make_one_line(char *text)
 {
+    utf8_mend(text);
     size_t length = strlen(text);
     while (length && (text[length - 1] == '\n' || text[length - 1] == ' '))
         text[--length] = 0;

@@ -103,6 +103,15 @@ int file_write(const char *path, const void *bytes, size_t length)
     return output_commit(&output);
 }
 
+int file_not_replaced(const char *input, const char *output)
+{
+    struct stat in, out;
+    if (!input || !output || stat(input, &in) || stat(output, &out) || !S_ISREG(in.st_mode))
+        return 0;
+    bool same = in.st_dev == out.st_dev && in.st_ino == out.st_ino;
+    return same ? misuse("'%s' cannot be both input and output: it would be replaced", output) : 0;
+}
+
 bool file_exists(const char *path)
 {
     struct stat status;

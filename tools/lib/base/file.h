@@ -25,6 +25,9 @@ void file_unmap(const unsigned char *data, size_t size);
 /* A whole small file as a result (base/output.h). */
 int file_write(const char *path, const void *bytes, size_t length);
 
+/* misuse() when both name one file, which the output would replace. NULL names none. */
+int file_not_replaced(const char *input, const char *output);
+
 bool file_exists(const char *path);
 bool folder_exists(const char *path);
 int folder_make(const char *path);   /* with its parents; existing is fine */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/json.h"
 
+#include <string.h>
+
 #include "base/failure.h"
 #include "base/file.h"
 
@@ -8,9 +10,15 @@ json_t *json_parse(const char *bytes, size_t length, const char *subject)
 {
     json_error_t error;
     json_t *value = json_loadb(bytes, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
-    if (!value)
+    if (value)
+        return value;
+    if (json_error_code(&error) == json_error_null_character)
+        fail("%s holds a NUL character (\\u0000), which no text may", subject);
+    else if (memchr(bytes, '\n', length))
         fail("%s is not valid JSON: %s (line %d, column %d)", subject, error.text, error.line, error.column);
-    return value;
+    else
+        fail("%s is not valid JSON: %s (column %d)", subject, error.text, error.column);
+    return NULL;
 }
 
 json_t *json_read(const char *path, size_t limit)
@@ -43,13 +51,6 @@ int json_member_number(const json_t *object, const char *key, double fallback, d
     const json_t *member = json_object_get(object, key);
     *value = member ? json_number_value(member) : fallback;
     return !member || json_is_number(member) ? 0 : fail("'%s' is not a number", key);
-}
-
-int json_member_boolean(const json_t *object, const char *key, int fallback, int *value)
-{
-    const json_t *member = json_object_get(object, key);
-    *value = member ? json_is_true(member) : fallback;
-    return !member || json_is_boolean(member) ? 0 : fail("'%s' is not true or false", key);
 }
 
 const char *json_member_string(const json_t *object, const char *key, const char *fallback)

@@ -18,7 +18,6 @@ char *json_canonical(const json_t *value);
 /* Members with a type; a failure names the key. Absent members give the default and no failure. */
 int json_member_integer(const json_t *object, const char *key, long long fallback, long long *value);
 int json_member_number(const json_t *object, const char *key, double fallback, double *value);
-int json_member_boolean(const json_t *object, const char *key, int fallback, int *value);
 const char *json_member_string(const json_t *object, const char *key, const char *fallback);
 
 #endif

@@ -52,6 +52,13 @@ static void forget(const char *temporary)
             unfinished[i][0] = 0;
 }
 
+void keep_standard_descriptors(void)
+{
+    for (int i = STDIN_FILENO; i <= STDERR_FILENO; i++)
+        if (fcntl(i, F_GETFD) < 0)
+            open("/dev/null", i == STDIN_FILENO ? O_WRONLY : O_RDONLY); /* takes the lowest number, which is i */
+}
+
 static void die_of(int signal_number)
 {
     remove_unfinished();

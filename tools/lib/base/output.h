@@ -33,6 +33,10 @@ void output_discard(struct output *output); /* accepts all-zero and finished out
 /* Would output_open(path) work? Asked for every job before long work starts. Leaves nothing behind. */
 int output_check(const char *path);
 
+/* A program that is started with stdin, stdout or stderr closed would open its results under their numbers, and write its
+ * messages into them. Fills such numbers with what can be neither read nor written. First thing in a main. */
+void keep_standard_descriptors(void);
+
 /* Removes unfinished outputs when SIGINT, SIGTERM, SIGHUP or SIGPIPE ends the program, then dies of that signal. */
 void cleanup_on_signals(void);
 

@@ -12,7 +12,7 @@
 
 #include "base/clock.h"
 
-enum { BAR_WIDTH = 24, LABEL_SIZE = 80 };
+enum { BAR_WIDTH = 24, LABEL_SIZE = 80, LONGEST_LINE = 256 };
 
 static const double SECONDS_BETWEEN = 0.1;
 
@@ -21,7 +21,7 @@ static struct {
     bool terminal, quiet, shown;
     size_t job, jobs;
     char label[LABEL_SIZE], stage[32];
-    double stage_started, last;
+    double started, stage_started, last; /* of job 1, of the stage, of what was shown last */
     int last_percent;
     int64_t first; /* done when the stage was first seen */
 } state = {.mode = PROGRESS_NONE};
@@ -43,6 +43,8 @@ void progress_quiet(void)
 
 void progress_job(size_t job, size_t jobs, const char *label)
 {
+    if (job <= 1 || state.started == 0)
+        state.started = clock_seconds();
     state.job = job;
     state.jobs = jobs;
     snprintf(state.label, sizeof state.label, "%s", label ? label : "");
@@ -66,19 +68,50 @@ static void print_json(int64_t done, int64_t total, double elapsed)
     json_decref(line);
 }
 
+/* At most `most` columns of a line; a character is a column here, and none is cut in two. */
+static void cut_utf8(char *line, size_t most)
+{
+    size_t characters = 0;
+    for (char *at = line; *at; at++)
+        if ((*at & 0xc0) != 0x80 && characters++ == most) {
+            *at = 0;
+            return;
+        }
+}
+
+/* Columns of the terminal, less one: a full last column would wrap. */
+static int columns(void)
+{
+    struct winsize size;
+    if (!state.terminal || ioctl(STDERR_FILENO, TIOCGWINSZ, &size) || size.ws_col < 2)
+        return LONGEST_LINE - 1;
+    return size.ws_col - 1 < LONGEST_LINE - 1 ? size.ws_col - 1 : LONGEST_LINE - 1;
+}
+
+/* Of this job; with several, of all that are left, taken to be alike. */
+static double remaining_of_all(int64_t done, int64_t total, double remaining)
+{
+    double part = total > 0 ? (double)done / (double)total : 1, made = (double)state.job - 1 + part;
+    if (state.jobs <= 1 || made <= 0)
+        return remaining;
+    return (clock_seconds() - state.started) / made * ((double)state.jobs - made);
+}
+
 static void print_bar(int64_t done, int64_t total, double elapsed)
 {
     static const char filled[] = "########################", empty[] = "........................";
     int percent = total > 0 ? (int)(100 * done / total) : 100, cells = BAR_WIDTH * percent / 100;
-    double left = remaining_seconds(done, total, elapsed);
+    int left = (int)remaining_of_all(done, total, remaining_seconds(done, total, elapsed));
+    char line[LONGEST_LINE], count[32] = "";
     if (!state.terminal && percent == state.last_percent)
         return;
     state.last_percent = percent;
-    fprintf(stderr, "%s", state.terminal ? "\r" : "");
     if (state.jobs > 1)
-        fprintf(stderr, "[%zu/%zu] ", state.job, state.jobs);
-    fprintf(stderr, "%-8s %.*s%.*s %3d %%  %d:%02d left  %.40s%s", state.stage, cells, filled, BAR_WIDTH - cells, empty, percent,
-            (int)left / 60, (int)left % 60, state.label, state.terminal ? "\033[K" : "\n");
+        snprintf(count, sizeof count, "[%zu/%zu] ", state.job, state.jobs);
+    snprintf(line, sizeof line, "%s%-8s %.*s%.*s %3d %%  %d:%02d left  %s", count, state.stage, cells, filled, BAR_WIDTH - cells, empty,
+             percent, left / 60, left % 60, state.label);
+    cut_utf8(line, (size_t)columns());
+    fprintf(stderr, "%s%s%s", state.terminal ? "\r" : "", line, state.terminal ? "\033[K" : "\n");
     state.shown = state.terminal;
 }
 

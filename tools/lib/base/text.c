@@ -180,6 +180,17 @@ bool utf8_valid(const char *bytes, size_t length)
     return true;
 }
 
+void utf8_mend(char *string)
+{
+    unsigned char *at = (unsigned char *)string, *end = at + strlen(string);
+    while (at < end) {
+        size_t step = utf8_sequence(at, (size_t)(end - at));
+        if (!step)
+            *at = '?';
+        at += step ? step : 1;
+    }
+}
+
 enum { LONGEST_WORD = 64 };
 
 static size_t smaller(size_t a, size_t b)

@@ -34,6 +34,9 @@ int parse_size(const char *string, int64_t *bytes); /* "512M", "6.5G", "1024": K
 
 bool utf8_valid(const char *bytes, size_t length); /* RFC 3629: no surrogates, no overlong forms */
 
+/* Puts '?' in the place of each byte that belongs to no valid sequence. */
+void utf8_mend(char *string);
+
 /* The candidate closest to word, if close enough to be what was meant; else NULL. */
 const char *closest(const char *word, const char *const *candidates, size_t count);
 

@@ -146,11 +146,17 @@ struct places {
 static void add_place(void *context, const char *path)
 {
     struct places *places = context;
-    char *folder = path_folder(path), *real = realpath(folder, NULL);
+    char *target = realpath(path, NULL); /* a link is written through; what is no file may take many results */
+    if (target && !file_exists(target)) {
+        free(target);
+        return;
+    }
+    char *folder = path_folder(target ? target : path), *real = realpath(folder, NULL);
     places->items = grow(places->items, places->count, &places->capacity, sizeof *places->items);
-    places->items[places->count++] = path_join(real ? real : folder, path_name(path));
+    places->items[places->count++] = path_join(real ? real : folder, path_name(target ? target : path));
     free(folder);
     free(real);
+    free(target);
 }
 
 static int compare_places(const void *a, const void *b)
@@ -167,7 +173,7 @@ static int check_places(struct tool_run *run)
     if (places.count)
         qsort(places.items, places.count, sizeof *places.items, compare_places);
     for (size_t i = 0; i < places.count; i++)
-        if (i && result == 0 && strcmp(places.items[i - 1], places.items[i]) == 0 && !has_prefix(places.items[i], "/dev/"))
+        if (i && result == 0 && strcmp(places.items[i - 1], places.items[i]) == 0)
             result = misuse("two results would be written to '%s'", places.items[i]);
     for (size_t i = 0; i < places.count; i++)
         free(places.items[i]);
@@ -339,6 +345,7 @@ int tool_main(const struct tool *tool, int argc, char **argv)
     const struct flags_text text = {tool->name, tool->usage, tool->purpose, tool->notes};
     struct flags flags;
     int status = EXIT_DONE;
+    keep_standard_descriptors();
     setlocale(LC_CTYPE, "C.UTF-8");
     if (flags_read(&flags, tables, argc, argv))
         status = failure_print(tool->name);

@@ -211,7 +211,8 @@ static void search_model_cache(struct search *search)
 static void search_everywhere(struct search *search)
 {
     if (search->id) {
-        search_variable(search, "HF_HUB_CACHE", "");
+        if (!search_variable(search, "HF_HUB_CACHE", ""))
+            search_variable(search, "HUGGINGFACE_HUB_CACHE", ""); /* its older name */
         search_variable(search, "HF_HOME", "hub");
         if (!search_variable(search, "XDG_CACHE_HOME", "huggingface/hub"))
             search_variable(search, "HOME", ".cache/huggingface/hub");

@@ -2,7 +2,8 @@
  * model - finding a model by folder, short name or hub id, and what its configuration says.
  *
  * Looked up in order: a folder as given (one that exists; a short name is taken for a folder only as "./small"), then the
- * hub id (short names are table entries: small -> facebook/musicgen-small) in $HF_HUB_CACHE, $HF_HOME/hub, $XDG_CACHE_HOME or
+ * hub id (short names are table entries: small -> facebook/musicgen-small) in $HF_HUB_CACHE (else its older
+ * name $HUGGINGFACE_HUB_CACHE), $HF_HOME/hub, $XDG_CACHE_HOME or
  * ~/.cache + /huggingface/hub, $AUDIOCRAFT_CACHE_DIR, then model-cache/ (NAME/, or the hub's layout) of the project and
  * /opt/leitmotif. Never on the network. Nothing about a model's sizes is known by its name.
  */

@@ -50,16 +50,31 @@ static int use_gpu(const char *request, int64_t index, struct device *device)
     return self_test(*device);
 }
 
+/* The number of a GPU that the request names. */
+static int parse_device(const char *request, int64_t *index)
+{
+    *index = 0;
+    if (!strcmp(request, "auto") || !strcmp(request, "cpu") || !strcmp(request, "cuda"))
+        return 0;
+    if (has_prefix(request, "cuda:") && parse_integer(request + 5, index) == 0 && *index >= 0)
+        return 0;
+    return misuse("'%s' is no device: say auto, cpu, cuda or cuda:N", request);
+}
+
+int device_check(const char *request_or_null)
+{
+    int64_t index;
+    return request_or_null ? parse_device(request_or_null, &index) : 0;
+}
+
 int device_resolve(const char *request, struct device *device)
 {
     const char *reason;
-    int64_t index = 0;
+    int64_t index;
+    if (parse_device(request, &index))
+        return -1;
     if (!strcmp(request, "cpu") || (!strcmp(request, "auto") && !gpu_count(&reason)))
         return use_cpu(device);
-    if (!strcmp(request, "auto") || !strcmp(request, "cuda"))
-        return use_gpu(request, 0, device);
-    if (!has_prefix(request, "cuda:") || parse_integer(request + 5, &index) || index < 0)
-        return misuse("'%s' is no device: say auto, cpu, cuda or cuda:N", request);
     return use_gpu(request, index, device);
 }
 

@@ -20,6 +20,10 @@ const char *libtorch_place(void);   /* the file loaded */
 enum device_kind { DEVICE_CPU, DEVICE_CUDA };
 struct device { enum device_kind kind; int index; };
 
+/* Is the request a word for a device ("auto", "cpu", "cuda", "cuda:1"; NULL for auto), whether or not it is there? Else
+ * misuse. Needs no libtorch. */
+int device_check(const char *request_or_null);
+
 /* "auto", "cpu", "cuda", "cuda:1" -> a device that works, after libtorch_open; anything else is misuse. auto takes CUDA if it
  * is there. A GPU that is asked for and cannot be used is a failure that says why. */
 int device_resolve(const char *request, struct device *device);

@@ -42,7 +42,6 @@ typedef struct value_string *string_handle;
              (void *, int64_t, const int64_t *, const int64_t *, int64_t, int32_t, int32_t, int32_t, struct tensor **, \
               int32_t, const uint8_t *, int64_t))                                                                      \
     REQUIRED(int32_t, aoti_torch_scalar_to_tensor_float32, (float, struct tensor **))                                  \
-    REQUIRED(int32_t, aoti_torch_scalar_to_tensor_float64, (double, struct tensor **))                                 \
     REQUIRED(int32_t, aoti_torch_new_tensor_handle, (struct tensor *, struct tensor **))                               \
     REQUIRED(int32_t, aoti_torch_delete_tensor_object, (struct tensor *))                                              \
     /* a view: rank, sizes, strides, offset in elements relative to the tensor's own start */                          \
@@ -59,7 +58,6 @@ typedef struct value_string *string_handle;
     REQUIRED(int32_t, aoti_torch_get_data_ptr, (const struct tensor *, void **))                                       \
     REQUIRED(int32_t, aoti_torch_copy_, (struct tensor *, struct tensor *, int32_t)) /* into, from, non_blocking */    \
     REQUIRED(int32_t, aoti_torch_zero_, (struct tensor *))                                                             \
-    REQUIRED(int32_t, aoti_torch_aten_fill__Scalar, (struct tensor *, double))                                         \
     REQUIRED(int32_t, aoti_torch_aten_subtract_Tensor, (struct tensor *, struct tensor *, double, struct tensor **))   \
     /* any operation by name: name, overload, stack of arguments (then of results), version of the argument lists */   \
     REQUIRED(int32_t, torch_call_dispatcher, (const char *, const char *, stack_value *, uint64_t))                    \

@@ -9,31 +9,21 @@
 
 static struct tensor *unary(const char *name, struct tensor *x) { return operation(name, "", ARGUMENTS(of_tensor(x))); }
 
-static struct tensor *binary(const char *name, const char *overload, struct tensor *a, struct tensor *b)
-{
-    return operation(name, overload, ARGUMENTS(of_tensor(a), of_tensor(b)));
-}
-
-/* aten::add takes a Scalar, which no C caller can pass. a - factor b rounds as a + (-factor) b does. */
-static struct tensor *subtract(struct tensor *a, struct tensor *b, double factor)
+/* aten::add takes a Scalar, which no C caller can pass. a - (-1) b rounds as a + b does. */
+struct tensor *tensor_add(struct tensor *a, struct tensor *b)
 {
     struct tensor *result = NULL;
     if (!libtorch_ready())
         return NULL;
     assert(a && b);
-    return adopt(torch.aoti_torch_aten_subtract_Tensor(a, b, factor, &result), &result, "subtract");
+    return adopt(torch.aoti_torch_aten_subtract_Tensor(a, b, -1, &result), &result, "subtract");
 }
 
-struct tensor *tensor_add(struct tensor *a, struct tensor *b) { return subtract(a, b, -1); }
-struct tensor *tensor_add_scaled(struct tensor *a, struct tensor *b, double scale) { return subtract(a, b, -scale); }
-struct tensor *tensor_sub(struct tensor *a, struct tensor *b) { return subtract(a, b, 1); }
-struct tensor *tensor_mul(struct tensor *a, struct tensor *b) { return binary("aten::mul", "Tensor", a, b); }
-struct tensor *tensor_div(struct tensor *a, struct tensor *b) { return binary("aten::div", "Tensor", a, b); }
-struct tensor *tensor_matmul(struct tensor *a, struct tensor *b) { return binary("aten::matmul", "", a, b); }
-struct tensor *tensor_exp(struct tensor *x) { return unary("aten::exp", x); }
-struct tensor *tensor_sqrt(struct tensor *x) { return unary("aten::sqrt", x); }
-struct tensor *tensor_sigmoid(struct tensor *x) { return unary("aten::sigmoid", x); }
-struct tensor *tensor_tanh(struct tensor *x) { return unary("aten::tanh", x); }
+struct tensor *tensor_mul(struct tensor *a, struct tensor *b)
+{
+    return operation("aten::mul", "Tensor", ARGUMENTS(of_tensor(a), of_tensor(b)));
+}
+
 struct tensor *tensor_relu(struct tensor *x) { return unary("aten::relu", x); }
 
 /* x times the normal distribution function, which is the exact GELU: aten::gelu takes a string, and libtorch's own conversion
@@ -47,36 +37,11 @@ struct tensor *tensor_gelu(struct tensor *x)
     return result;
 }
 
-struct tensor *tensor_scale(struct tensor *x, double factor)
-{
-    struct scope scope;
-    struct tensor *scalar = NULL, *result = NULL;
-    if (!libtorch_ready())
-        return NULL;
-    scope_open(&scope);
-    if (adopt(torch.aoti_torch_scalar_to_tensor_float64(factor, &scalar), &scalar, "scalar_to_tensor"))
-        result = scope_keep(&scope, tensor_mul(x, scalar)); /* a tensor of rank 0 does not widen x's type */
-    scope_close(&scope);
-    return result;
-}
-
-/* softmax.int(Tensor self, int dim, ScalarType? dtype) */
-struct tensor *tensor_softmax(struct tensor *x, int dimension)
-{
-    return operation("aten::softmax", "int", ARGUMENTS(of_tensor(x), of_integer(dimension), none()));
-}
-
 /* sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim, *, ScalarType? dtype) */
 struct tensor *tensor_sum(struct tensor *x, int dimension, bool keep)
 {
     return operation("aten::sum", "dim_IntList",
                      ARGUMENTS(of_tensor(x), some(of_integers((int64_t[]){dimension}, 1)), of_flag(keep), none()));
-}
-
-/* argmax(Tensor self, int? dim, bool keepdim) */
-struct tensor *tensor_argmax(struct tensor *x, int dimension)
-{
-    return operation("aten::argmax", "", ARGUMENTS(of_tensor(x), some(of_integer(dimension)), of_flag(false)));
 }
 
 struct tensor *tensor_linear(struct tensor *x, struct tensor *weight, struct tensor *bias_or_null)

@@ -143,11 +143,6 @@ struct tensor *tensor_contiguous(struct tensor *x)
     return operation("aten::contiguous", "", ARGUMENTS(of_tensor(x), of_integer(torch.aoti_torch_memory_format_contiguous_format())));
 }
 
-struct tensor *tensor_clone(struct tensor *x)
-{
-    return operation("aten::clone", "", ARGUMENTS(of_tensor(x), some(of_integer(torch.aoti_torch_memory_format_contiguous_format()))));
-}
-
 struct tensor *tensor_cat(struct tensor *const *parts, int count, int dimension)
 {
     return operation("aten::cat", "", ARGUMENTS(of_tensors(parts, count), of_integer(dimension)));
@@ -158,13 +153,6 @@ int tensor_copy(struct tensor *into, struct tensor *from)
     if (!usable(into) || !usable(from))
         return -1;
     return torch.aoti_torch_copy_(into, from, 0) ? libtorch_failure("copy_") : 0;
-}
-
-int tensor_fill(struct tensor *x, double value)
-{
-    if (!usable(x))
-        return -1;
-    return torch.aoti_torch_aten_fill__Scalar(x, value) ? libtorch_failure("fill_") : 0;
 }
 
 struct tensor *tensor_pad(struct tensor *x, int64_t left, int64_t right, bool reflect)

@@ -261,18 +261,3 @@ int tensor_read(struct tensor *tensor, void *data, size_t bytes)
     scope_close(&scope);
     return failed() ? -1 : 0;
 }
-
-int tensor_write(struct tensor *tensor, const void *data, size_t bytes)
-{
-    struct scope scope;
-    int64_t shape[MAX_RANK];
-    if (failed())
-        return -1;
-    assert(tensor && bytes == (size_t)tensor_elements(tensor) * type_sizes[tensor_type_of(tensor)]);
-    for (int i = 0; i < tensor_rank(tensor); i++)
-        shape[i] = tensor_size(tensor, i);
-    scope_open(&scope);
-    tensor_copy(tensor, tensor_from(CPU, tensor_type_of(tensor), tensor_rank(tensor), shape, data));
-    scope_close(&scope);
-    return failed() ? -1 : 0;
-}

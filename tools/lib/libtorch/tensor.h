@@ -46,7 +46,6 @@ enum tensor_type tensor_type_of(const struct tensor *tensor);
 struct device tensor_device(const struct tensor *tensor);
 void *tensor_data(struct tensor *tensor);                       /* CPU and contiguous only (assert) */
 int tensor_read(struct tensor *tensor, void *data, size_t bytes); /* to host memory, contiguous, its own type; waits */
-int tensor_write(struct tensor *tensor, const void *data, size_t bytes); /* from host memory into the tensor's place */
 
 /* moving and shaping */
 struct tensor *tensor_to(struct tensor *x, struct device device, enum tensor_type type); /* same tensor when nothing changes */
@@ -56,30 +55,17 @@ struct tensor *tensor_narrow(struct tensor *x, int dimension, int64_t start, int
 struct tensor *tensor_select(struct tensor *x, int dimension, int64_t index);  /* view, one dimension less */
 struct tensor *tensor_transpose(struct tensor *x, int a, int b);               /* view */
 struct tensor *tensor_contiguous(struct tensor *x);
-struct tensor *tensor_clone(struct tensor *x);
 struct tensor *tensor_cat(struct tensor *const *parts, int count, int dimension);
 int tensor_copy(struct tensor *into, struct tensor *from);                     /* in place; casts and moves; broadcasts */
-int tensor_fill(struct tensor *x, double value);                               /* in place */
 struct tensor *tensor_pad(struct tensor *x, int64_t left, int64_t right, bool reflect); /* last dimension; zeros if not reflect */
 
-/* arithmetic; broadcasting as usual; add and sub want floating-point types */
+/* arithmetic; broadcasting as usual; add wants floating-point types */
 struct tensor *tensor_add(struct tensor *a, struct tensor *b);
-struct tensor *tensor_add_scaled(struct tensor *a, struct tensor *b, double scale); /* a + scale b */
-struct tensor *tensor_sub(struct tensor *a, struct tensor *b);
 struct tensor *tensor_mul(struct tensor *a, struct tensor *b);
-struct tensor *tensor_scale(struct tensor *x, double factor);
-struct tensor *tensor_div(struct tensor *a, struct tensor *b);
-struct tensor *tensor_matmul(struct tensor *a, struct tensor *b);
-struct tensor *tensor_exp(struct tensor *x);
-struct tensor *tensor_sqrt(struct tensor *x);
-struct tensor *tensor_sigmoid(struct tensor *x);
-struct tensor *tensor_tanh(struct tensor *x);
 struct tensor *tensor_relu(struct tensor *x);
 struct tensor *tensor_gelu(struct tensor *x);                                  /* exact, erf */
 struct tensor *tensor_elu(struct tensor *x);                                   /* alpha 1 */
-struct tensor *tensor_softmax(struct tensor *x, int dimension);
 struct tensor *tensor_sum(struct tensor *x, int dimension, bool keep);
-struct tensor *tensor_argmax(struct tensor *x, int dimension);                 /* I64; first maximum */
 
 /* layers */
 struct tensor *tensor_linear(struct tensor *x, struct tensor *weight, struct tensor *bias_or_null); /* x [.., in], weight [out, in] */
