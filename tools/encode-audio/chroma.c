@@ -21,7 +21,7 @@ static double semitones(int j)
     return CHROMA_BINS * log2((double)j * CHROMA_RATE_HZ / LENGTH / LOWEST_A_HZ);
 }
 
-/* One frequency's weights: a bell around its pitch class as wide as a bin is in semitones, 1 at least; their length 1,
+/* One frequency's weights, a column of the bank: a bell around its pitch class as wide as a bin is in semitones, 1 at least; their length 1,
  * less for octaves far from the fifth. */
 static void fill_filter(int j, float *weights)
 {
@@ -33,7 +33,7 @@ static void fill_filter(int j, float *weights)
     }
     double loudness = exp(-0.5 * pow((at / CHROMA_BINS - OCTAVE_CENTRE) / OCTAVE_WIDTH, 2));
     for (int c = 0; c < CHROMA_BINS; c++)
-        weights[c] = (float)(values[(c + A_TO_C) % CHROMA_BINS] / sqrt(sum) * loudness);
+        weights[(size_t)c * BINS] = (float)(values[(c + A_TO_C) % CHROMA_BINS] / sqrt(sum) * loudness);
 }
 
 int chroma_open(struct chroma *chroma, struct device device)
@@ -42,12 +42,12 @@ int chroma_open(struct chroma *chroma, struct device device)
     struct scope scope;
     *chroma = (struct chroma){.device = device};
     for (int j = 0; j < BINS; j++)
-        fill_filter(j, bank + (size_t)j * CHROMA_BINS);
+        fill_filter(j, bank + j);
     for (int i = 0; i < LENGTH; i++)
         window[i] = (float)(0.5 - 0.5 * cos(2 * PI * i / LENGTH));
     scope_open(&scope);
     chroma->window = tensor_own(tensor_from(device, TENSOR_F32, SHAPE(LENGTH), window));
-    chroma->bank = tensor_own(tensor_from(device, TENSOR_F32, SHAPE(BINS, CHROMA_BINS), bank));
+    chroma->bank = tensor_own(tensor_from(device, TENSOR_F32, SHAPE(CHROMA_BINS, BINS), bank));
     scope_close(&scope);
     free(bank);
     free(window);
@@ -90,7 +90,7 @@ static int some_bins(const struct chroma *chroma, const struct signal *signal, i
             frames[t * LENGTH + i] = sample_at(signal, (first + t) * HOP - LENGTH / 2 + i);
     scope_open(&scope);
     struct tensor *x = tensor_from(chroma->device, TENSOR_F32, SHAPE(count, LENGTH), frames);
-    struct tensor *energy = tensor_matmul(tensor_power_spectrum(tensor_mul(x, chroma->window)), chroma->bank); /* [count, 12] */
+    struct tensor *energy = tensor_linear(tensor_power_spectrum(tensor_mul(x, chroma->window)), chroma->bank, NULL); /* [count, 12] */
     int result = tensor_read(tensor_argmax(energy, 1), strongest, (size_t)count * sizeof *strongest);
     scope_close(&scope);
     free(frames);

@@ -17,7 +17,7 @@ enum { CHROMA_RATE_HZ = 32000 };
 struct chroma {
     struct device device;
     struct tensor *window; /* [16384], owned */
-    struct tensor *bank;   /* [8193, 12], owned */
+    struct tensor *bank;   /* [12, 8193], owned */
 };
 
 int chroma_open(struct chroma *chroma, struct device device);

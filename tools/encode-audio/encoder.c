@@ -104,9 +104,9 @@ static struct tensor *nearest(struct tensor *rest, struct tensor *table)
     struct scope scope;
     scope_open(&scope);
     struct tensor *own = tensor_sum(tensor_mul(rest, rest), 1, true), *norms = tensor_sum(tensor_mul(table, table), 1, false);
-    struct tensor *product = tensor_matmul(tensor_scale(rest, 2), tensor_transpose(table, 0, 1));
-    struct tensor *distance = tensor_add(tensor_sub(own, product), norms);
-    struct tensor *ids = scope_keep(&scope, tensor_argmax(tensor_scale(distance, -1), 1));
+    struct tensor *product = tensor_linear(tensor_add(rest, rest), table, NULL); /* [n, size] */
+    struct tensor *nearness = tensor_sub(tensor_sub(product, own), norms);
+    struct tensor *ids = scope_keep(&scope, tensor_argmax(nearness, 1));
     scope_close(&scope);
     return ids;
 }

@@ -376,7 +376,7 @@ static struct tensor *project_chroma(const struct engine *engine, const int32_t 
 static void store_prefix(const struct engine *engine, const struct slot *slot, const struct condition *condition, const int32_t *chroma)
 {
     int64_t frames = engine->model->language.chroma_frames;
-    tensor_fill(slot->prefix, 0);
+    tensor_copy(slot->prefix, tensor_zeros(engine->settings.device, TENSOR_F32, SHAPE(1)));
     for (int64_t row = 0; row < slot->rows; row++)
         tensor_copy(tensor_narrow(tensor_select(slot->prefix, 0, row), 0, 0, frames), project_chroma(engine, row == 0 ? chroma : NULL));
     if (condition->tokens)

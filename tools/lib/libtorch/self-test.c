@@ -50,6 +50,8 @@ CHECK(relu, tensor_relu(a))
 CHECK(gelu, tensor_gelu(a))
 CHECK(elu, tensor_elu(a))
 CHECK(elu_of_doubles, tensor_cast(tensor_elu(tensor_cast(a, TENSOR_F64)), TENSOR_F32))
+CHECK(sub, tensor_sub(a, b))
+CHECK(argmax, tensor_cast(tensor_argmax(tensor_cat((struct tensor *[]){a, b, b}, 3, 1), -1), TENSOR_F32))
 CHECK(sum, tensor_sum(a, 0, true))
 CHECK(linear, tensor_linear(a, b, VECTOR(0, 1)))
 CHECK(linear_unbiased, tensor_linear(a, b, NULL))
@@ -113,6 +115,8 @@ static const struct check checks[] = {
     ENTRY(gelu, 0.8413447f, -0.0455003f, 2.9959503f, 0),
     ENTRY(elu, 1, -0.8646647f, 3, 0),
     ENTRY(elu_of_doubles, 1, -0.8646647f, 3, 0),
+    ENTRY(sub, -1, -3, 4, -4),
+    ENTRY(argmax, 2, 3),
     ENTRY(sum, 4, -2),
     ENTRY(linear, 0, -8, 6, -2),
     ENTRY(linear_unbiased, 0, -9, 6, -3),
