@@ -277,6 +277,40 @@ static void test_resampling_the_shortest(void **state)
     free(out);
 }
 
+/* Read in pieces, a file is what resampling it at once makes of it, with the channels asked for. */
+static void test_source(void **state)
+{
+    enum { FRAMES = 50000 };
+    (void)state;
+    char *path = write_tones(&FORMATS[0], FRAMES, NULL);
+    float *decoded, *whole, *pieces, mixed[2];
+    int64_t count, made, done = 0, got;
+    struct audio_info info;
+    assert_int_equal(audio_load(path, FRAMES, &decoded, &count, &info), 0);
+    whole = audio_resample(decoded, count, info.channels, info.rate_hz, 32000, &made);
+    struct audio_source *source = audio_source_open(path, 32000, 2);
+    assert_non_null(source);
+    assert_int_equal(audio_source_frames(source), count * 32000 / info.rate_hz);
+    pieces = calloc((size_t)made * 2 + 2000, sizeof *pieces);
+    while ((got = audio_source_read(source, pieces + done * 2, 777)) > 0)
+        done += got;
+    assert_int_equal(got, 0);
+    assert_int_equal(done, count * 32000 / info.rate_hz);
+    for (int64_t i = 0; i < done; i++)
+        for (int c = 0; c < 2; c++)
+            assert_true(fabsf(pieces[2 * i + c] - whole[i * info.channels + (info.channels > 1 ? c : 0)]) < 1e-6f);
+    audio_source_close(source);
+    source = audio_source_open(path, info.rate_hz, 1);
+    assert_int_equal(audio_source_read(source, mixed, 2), 2);
+    float mean = info.channels > 1 ? (decoded[2] + decoded[3]) / 2 : decoded[1];
+    assert_true(fabsf(mixed[1] - mean) < 1e-6f);
+    audio_source_close(source);
+    free(decoded);
+    free(whole);
+    free(pieces);
+    free(path);
+}
+
 /* Nothing but the header of an unfinished WAV says how long it is. */
 static void test_wav_of_open_length(void **state)
 {
@@ -312,6 +346,7 @@ int main(void)
         cmocka_unit_test(test_what_formats_take),
         cmocka_unit_test(test_resampling),
         cmocka_unit_test(test_resampling_the_shortest),
+        cmocka_unit_test(test_source),
         cmocka_unit_test(test_wav_of_open_length),
     };
     return cmocka_run_group_tests(tests, scratch_open, scratch_remove);

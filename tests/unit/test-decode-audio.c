@@ -147,11 +147,11 @@ static struct sides influence(const struct codec_config *config)
         first = first * stride - geometry_trimming(stride).left;
         last = last * stride - geometry_trimming(stride).left + 2 * stride - 1;
         for (int64_t i = 0; i < config->residual_layers; i++) {
-            first -= geometry_padding(config->residual_kernel, geometry_dilation(config, i)).right;
-            last += geometry_padding(config->residual_kernel, geometry_dilation(config, i)).left;
+            first -= geometry_padding(config->residual_kernel, geometry_dilation(config, i), 1).right;
+            last += geometry_padding(config->residual_kernel, geometry_dilation(config, i), 1).left;
         }
     }
-    return (struct sides){first - geometry_padding(config->last_kernel, 1).right, last + geometry_padding(config->last_kernel, 1).left};
+    return (struct sides){first - geometry_padding(config->last_kernel, 1, 1).right, last + geometry_padding(config->last_kernel, 1, 1).left};
 }
 
 static void margins_cover_what_a_frame_reaches(void **state)

@@ -148,7 +148,7 @@ static float worst_step(enum element_type weights, enum element_type cache)
     struct engine_settings settings = settings_for(weights, cache, 1);
     struct engine *engine = opened(&settings);
     float worst = 0;
-    assert_int_equal(ENGINE_TORCH.admit(engine, 0, &condition, true), 0);
+    assert_int_equal(ENGINE_TORCH.admit(engine, 0, &condition, NULL, true), 0);
     for (int64_t s = 0; s < column_count; s++)
         worst = fmaxf(worst, guided_difference(feed(engine, 0, s, 1), s));
     ENGINE_TORCH.close(engine);
@@ -178,7 +178,7 @@ static void test_prefill(void **state)
     struct engine *engine = opened(&settings);
     float worst = 0;
     (void)state;
-    assert_int_equal(ENGINE_TORCH.admit(engine, 0, &condition, true), 0);
+    assert_int_equal(ENGINE_TORCH.admit(engine, 0, &condition, NULL, true), 0);
     for (int64_t count = 1; count <= column_count; count += 5) {
         ENGINE_TORCH.restart(engine, 0);
         worst = fmaxf(worst, guided_difference(feed(engine, 0, 0, count), count - 1));
@@ -198,9 +198,9 @@ static void test_slots_share_a_step(void **state)
     struct condition nothing = {0};
     float worst = 0;
     (void)state;
-    assert_int_equal(ENGINE_TORCH.admit(engine, 0, &condition, true), 0);
-    assert_int_equal(ENGINE_TORCH.admit(engine, 1, &condition, false), 0);
-    assert_int_equal(ENGINE_TORCH.admit(engine, 2, &nothing, false), 0);
+    assert_int_equal(ENGINE_TORCH.admit(engine, 0, &condition, NULL, true), 0);
+    assert_int_equal(ENGINE_TORCH.admit(engine, 1, &condition, NULL, false), 0);
+    assert_int_equal(ENGINE_TORCH.admit(engine, 2, &nothing, NULL, false), 0);
     feed(engine, 1, 0, 7);
     for (int64_t s = 0; s + 7 < column_count; s++) {
         int64_t codebooks = model.language.codebooks;

@@ -48,6 +48,26 @@ static void the_unconditional_request_has_no_tokens(void **state)
     free(path);
 }
 
+static void a_melody_comes_back(void **state)
+{
+    struct melody melody = {.windows = 2, .frames = 3, .chroma = codes}, read;
+    struct tokens tokens;
+    (void)state;
+    melody.recipe = json_pack("{s:i}", "stride_frames", 900);
+    char *path = scratch_path("melody");
+    assert_int_equal(melody_write(&melody, "encode-audio", path), 0);
+    assert_int_equal(melody_read(&read, path), 0);
+    assert_int_equal(read.windows, 2);
+    assert_int_equal(read.frames, 3);
+    assert_memory_equal(read.chroma, codes, sizeof codes);
+    assert_true(json_equal(read.recipe, melody.recipe));
+    melody_release(&read);
+    assert_int_equal(tokens_read(&tokens, path), -1);
+    failure_clear();
+    json_decref(melody.recipe);
+    free(path);
+}
+
 static void tokens_come_back(void **state)
 {
     struct tokens tokens = {.codebooks = 2, .frames = 3, .codes = codes}, read;
@@ -187,6 +207,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_condition_comes_back),
         cmocka_unit_test(the_unconditional_request_has_no_tokens),
+        cmocka_unit_test(a_melody_comes_back),
         cmocka_unit_test(tokens_come_back),
         cmocka_unit_test(the_metadata_is_format_tool_and_canonical_recipe),
         cmocka_unit_test(foreign_tokens_are_refused),

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/progress.h"
+#include "decode-audio/splice.h"
 #include "decode-audio/stream.h"
 #include "formats/wav.h"
 
@@ -98,9 +99,10 @@ static int interleave(float *interleaved, const float *samples, int64_t count, i
     return 0;
 }
 
-static int append_streams(const struct decoder *decoder, struct stream *streams, struct wav_writer *writer)
+/* splice: all zero without an original. */
+static int append_streams(const struct decoder *decoder, struct stream *streams, struct splice *splice, struct wav_writer *writer)
 {
-    int64_t channels = decoder->model->language.channels, hop = decoder->codec->config.hop, frames;
+    int64_t channels = decoder->model->language.channels, hop = decoder->codec->config.hop, frames, done = 0;
     float *samples = allocate((size_t)(decoder->chunking.chunk * hop), sizeof *samples);
     float *interleaved = allocate((size_t)(decoder->chunking.chunk * hop * channels), sizeof *interleaved);
     do {
@@ -109,8 +111,9 @@ static int append_streams(const struct decoder *decoder, struct stream *streams,
             frames = stream_next(&streams[c], samples);
             interleave(interleaved, samples, frames * hop, channels, c);
         }
-        if (!failed() && frames > 0)
+        if (!failed() && frames > 0 && splice_apply(splice, interleaved, done * hop, frames * hop) == 0)
             wav_append(writer, interleaved, (uint64_t)(frames * hop));
+        done += frames;
         progress_step("decode", streams[0].decoded, streams[0].length);
     } while (!failed() && frames > 0);
     free(samples);
@@ -118,13 +121,19 @@ static int append_streams(const struct decoder *decoder, struct stream *streams,
     return failed() ? -1 : 0;
 }
 
-int clip_decode(const struct decoder *decoder, const struct tokens *tokens, const char *output)
+int clip_decode(const struct decoder *decoder, const struct tokens *tokens, const char *original, const char *output)
 {
     struct stream streams[MOST_CHANNELS] = {0};
+    struct splice splice = {0};
     struct wav_writer writer;
-    if (wav_create(&writer, output, decoder->codec->config.rate_hz, (int)decoder->model->language.channels))
+    if (original && splice_open(&splice, original, decoder->model, tokens, decoder->chunking.chunk * decoder->codec->config.hop))
+        return failure_within("'--splice %s'", original);
+    if (wav_create(&writer, output, decoder->codec->config.rate_hz, (int)decoder->model->language.channels)) {
+        splice_close(&splice);
         return -1;
-    int result = open_streams(streams, decoder, tokens) || append_streams(decoder, streams, &writer) || wav_commit(&writer) ? -1 : 0;
+    }
+    int result = open_streams(streams, decoder, tokens) || append_streams(decoder, streams, &splice, &writer) || wav_commit(&writer) ? -1 : 0;
+    splice_close(&splice);
     for (int c = 0; c < MOST_CHANNELS; c++)
         stream_close(&streams[c]);
     wav_discard(&writer);

@@ -18,7 +18,8 @@ struct decoder {
 int clip_check(const struct model *model, const struct tokens *tokens, const char *path);
 
 /* Decodes checked tokens into a WAV file of the codec's rate, stereo when the model's codebooks are interleaved left,
- * right. Nothing is left at `output` after a failure. */
-int clip_decode(const struct decoder *decoder, const struct tokens *tokens, const char *output);
+ * right. original: a file whose samples stand at the beginning of continued tokens (decode-audio/splice.h), or NULL.
+ * Nothing is left at `output` after a failure. */
+int clip_decode(const struct decoder *decoder, const struct tokens *tokens, const char *original, const char *output);
 
 #endif

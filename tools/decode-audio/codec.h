@@ -10,11 +10,8 @@
 #ifndef LEITMOTIF_DECODE_AUDIO_CODEC_H
 #define LEITMOTIF_DECODE_AUDIO_CODEC_H
 
-#include "decode-audio/convolution.h"
-
-enum { CODEC_MAX_RESIDUALS = 4, CODEC_MAX_LSTM_LAYERS = 4, CODEC_MAX_CODEBOOKS = 16 };
-
-struct residual { struct convolution narrowing, widening; };
+#include "decode-audio/geometry.h"
+#include "nn/codec-layers.h"
 
 struct stage {
     struct convolution upsampling;
@@ -26,7 +23,7 @@ struct codec {
     struct weights weights;
     struct tensor *tables[CODEC_MAX_CODEBOOKS];      /* [codebook_size, dimension] */
     struct convolution first, last;
-    struct tensor *lstm[4 * CODEC_MAX_LSTM_LAYERS];  /* per layer w_ih, w_hh [4 width, width], b_ih, b_hh [4 width] */
+    struct recurrence recurrence;
     struct stage stages[CODEC_MAX_RATIOS];
 };
 
@@ -39,9 +36,9 @@ void codec_release(struct codec *codec); /* accepts all-zero */
 struct tensor *codec_latent(const struct codec *codec, struct tensor *codes);
 
 /* First convolution and LSTM over latent [1, dimension, n], which holds the frames around the wanted ones that exist
- * in the clip; missing says how many do not, at each end. h and c [layers, 1, width] are carried on in place.
+ * in the clip; missing says how many do not, at each end. The state is carried on in place.
  * Result: the wanted frames, time first, [wanted, width]. */
-struct tensor *codec_frames(const struct codec *codec, struct tensor *latent, struct sides missing, struct tensor *h, struct tensor *c);
+struct tensor *codec_frames(const struct codec *codec, struct tensor *latent, struct sides missing, const struct recurrence_state *state);
 
 /* frames [n, width] -> samples [n hop]. */
 struct tensor *codec_samples(const struct codec *codec, struct tensor *frames, enum edges edges);

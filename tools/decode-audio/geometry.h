@@ -1,28 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
- * geometry - the decoder's lengths, channels and bytes, in integers, from the codec's configuration alone.
+ * geometry - how far the decoder looks around a frame, how a clip is cut for it, and what it allocates, in integers from
+ * the codec's configuration alone.
  *
- * Frames are the codec's (50 a second), samples are the wave's; a stage is one upsampling with its residual blocks:
- * stage i has the length of a frame times the first i + 1 ratios. This module must not know tensors or files.
+ * Frames are the codec's (50 a second), samples are the wave's; stage i has the length of a frame times the first i + 1
+ * ratios. This module must not know tensors or files.
  */
 #ifndef LEITMOTIF_DECODE_AUDIO_GEOMETRY_H
 #define LEITMOTIF_DECODE_AUDIO_GEOMETRY_H
 
-#include <stdint.h>
-
-#include "formats/model.h"
-
-struct sides { int64_t left, right; };
-
-/* Padding of a convolution of stride 1, so that the length stays: the odd one goes left. */
-struct sides geometry_padding(int64_t kernel, int64_t dilation);
-
-/* What a transposed convolution of kernel 2 stride gives too much at each end: the odd one goes left. */
-struct sides geometry_trimming(int64_t stride);
-
-int64_t geometry_dilation(const struct codec_config *codec, int64_t residual_layer);
-
-/* Channels after the LSTM (stage -1) or after a stage. */
-int64_t geometry_channels(const struct codec_config *codec, int stage);
+#include "nn/codec-geometry.h"
 
 /* How many frames beyond each end of [a, b) the samples of [a, b) depend on, from the LSTM's output on. */
 struct sides geometry_margins(const struct codec_config *codec);

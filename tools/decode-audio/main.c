@@ -13,10 +13,13 @@ struct process {
 
 struct job {
     char *tokens, *output;
+    char *splice; /* or NULL */
 };
 
 static const struct setting SETTINGS[] = {
     {.name = "tokens", .type = SETTING_STRING, .offset = offsetof(struct job, tokens), .argument = "FILE", .help = "tokens to decode"},
+    {.name = "splice", .type = SETTING_STRING, .offset = offsetof(struct job, splice), .argument = "ORIGINAL",
+     .help = "an audio file that the tokens continue: its own samples are put back before the continuation"},
     {.name = "output", .type = SETTING_STRING, .offset = offsetof(struct job, output), .argument = "FILE",
      .help = "the WAV file to write: 32-bit float at the codec's rate, never clamped"},
     {.name = "model", .type = SETTING_STRING, .scope = SCOPE_PROCESS, .offset = offsetof(struct process, model), .argument = "MODEL",
@@ -55,7 +58,7 @@ static json_t *decode_job(const struct decoder *decoder, const struct job *job)
     struct tokens tokens = {0};
     json_t *result = NULL;
     if (tokens_read(&tokens, job->tokens) == 0 && clip_check(decoder->model, &tokens, job->tokens) == 0 &&
-        clip_decode(decoder, &tokens, job->output) == 0)
+        clip_decode(decoder, &tokens, job->splice, job->output) == 0)
         result = json_pack("{s:f, s:I, s:I}", "duration", (double)tokens.frames / (double)decoder->model->frame_rate_hz, "sample_rate",
                            (json_int_t)decoder->codec->config.rate_hz, "channels", (json_int_t)decoder->model->language.channels);
     tokens_release(&tokens);

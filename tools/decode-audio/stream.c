@@ -13,15 +13,8 @@ static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 int stream_open(struct stream *stream, const struct codec *codec, struct chunking chunking, const int32_t *codes,
                 int64_t codebook_step, int64_t length)
 {
-    const struct codec_config *config = &codec->config;
     *stream = (struct stream){.codec = codec, .chunking = chunking, .codes = codes, .codebook_step = codebook_step, .length = length};
-    struct scope scope;
-    scope_open(&scope);
-    int64_t width = geometry_channels(config, -1);
-    stream->h = tensor_own(tensor_zeros(codec->weights.device, TENSOR_F32, SHAPE(config->lstm_layers, 1, width)));
-    stream->c = tensor_own(tensor_zeros(codec->weights.device, TENSOR_F32, SHAPE(config->lstm_layers, 1, width)));
-    scope_close(&scope);
-    if (!failed())
+    if (recurrence_begin(&codec->recurrence, codec->weights.device, &stream->state) == 0)
         return 0;
     stream_close(stream);
     return -1;
@@ -29,8 +22,7 @@ int stream_open(struct stream *stream, const struct codec *codec, struct chunkin
 
 void stream_close(struct stream *stream)
 {
-    tensor_free(stream->h);
-    tensor_free(stream->c);
+    recurrence_end(&stream->state);
     tensor_free(stream->frames);
     *stream = (struct stream){0};
 }
@@ -51,11 +43,11 @@ static struct tensor *codes_between(const struct stream *stream, int64_t from, i
 /* The next block through the LSTM, with the frames around it that the first convolution sees. */
 static struct tensor *next_block(struct stream *stream, int64_t end)
 {
-    struct sides context = geometry_padding(stream->codec->config.kernel, 1);
+    struct sides context = geometry_padding(stream->codec->config.kernel, 1, 1);
     int64_t from = larger(stream->ready - context.left, 0), to = smaller(end + context.right, stream->length);
     struct sides missing = {context.left - (stream->ready - from), context.right - (to - end)};
     struct tensor *latent = codec_latent(stream->codec, codes_between(stream, from, to));
-    return codec_frames(stream->codec, latent, missing, stream->h, stream->c);
+    return codec_frames(stream->codec, latent, missing, &stream->state);
 }
 
 /* Drops the frames before `from`, appends the next block. */

@@ -18,7 +18,7 @@ struct stream {
     const int32_t *codes;            /* borrowed: codebook k of frame t at codes[k codebook_step + t] */
     int64_t codebook_step, length;   /* length of the clip in frames */
     int64_t decoded;                 /* frames given so far */
-    struct tensor *h, *c;            /* [layers, 1, width], owned */
+    struct recurrence_state state;
     struct tensor *frames;           /* [n, width], owned: the LSTM's output from frame `first` on */
     int64_t first, ready;            /* ready: frames [0, ready) have passed the LSTM */
 };

@@ -5,6 +5,9 @@
  * order. Linear layers take it whole; attention goes slot by slot, because lengths differ. A slot's keys and values
  * stand in tensors of [rows, heads, positions, 64] a layer, allocated once and written in place. The null row has no
  * text, and zero keys and values without biases attend to zero: its cross-attention is left out.
+ *
+ * Melody models have no cross-attention. The first feed after admit or restart begins with the slot's prefix instead:
+ * chroma, then text, at the first positions; the null row's are the chroma of silence and zeros, attended to like any.
  */
 #include <assert.h>
 #include <math.h>
@@ -23,15 +26,17 @@ struct slot {
     struct tensor **keys, **values;           /* [layers] of [rows, heads, positions, head width] */
     struct tensor **text_keys, **text_values; /* [layers] of [1, heads, text tokens, head width] */
     int64_t rows;                             /* of the present track: 2 when guided */
-    int64_t position;                         /* columns held */
-    int64_t text_tokens;                      /* of its condition; 0: none */
+    int64_t position;                         /* positions held, the prefix included */
+    int64_t text_tokens;                      /* of its condition, beside the columns; 0: none */
+    struct tensor *prefix;                    /* [rows, positions before the columns, d]; NULL: none of any track */
+    int64_t prefix_length;                    /* of the present track */
 };
 
 struct engine {
     const struct model *model;
     struct engine_settings settings;
     struct language_model language;
-    struct tensor *positions; /* [settings.positions, d] */
+    struct tensor *positions; /* [capacity, d] */
     struct tensor *widened;   /* one float16 matrix at a time as float32, on a CPU; else NULL */
     struct slot *slots;
     int64_t *ids, *places;    /* of one step: [M, K] rows of embeddings, [M] positions */
@@ -41,7 +46,9 @@ struct engine {
 /* Where a feed's rows lie in x. */
 struct span {
     struct slot *slot;
-    int64_t start, columns;
+    int64_t start;
+    int64_t columns; /* with the prefix, when it is fed */
+    int64_t prefix;  /* of these */
 };
 
 struct step {
@@ -49,6 +56,17 @@ struct step {
     struct span *spans;
     int count;
 };
+
+int64_t engine_prefix(const struct language_config *config, const struct condition *condition)
+{
+    return config->chroma_frames ? config->chroma_frames + (condition->tokens ? condition->tokens : 1) : 0;
+}
+
+/* Most positions of a slot. */
+static int64_t capacity(const struct engine_settings *settings)
+{
+    return settings->prefix + settings->positions;
+}
 
 static int64_t head_width(const struct language_config *config)
 {
@@ -218,9 +236,21 @@ static void run_layer(const struct step *step, int64_t index, struct tensor *x)
     scope_close(&scope);
 }
 
-/* Ids and positions of all rows -> embeddings summed over codebooks, plus positions: [M, d]. */
-static struct tensor *embed(const struct engine *engine, int64_t rows)
+/* Puts prefixes where they stand among embeddings [M, d]. */
+static void place_prefixes(const struct step *step, struct tensor *x)
 {
+    for (int i = 0; i < step->count; i++) {
+        const struct span *span = &step->spans[i];
+        for (int64_t row = 0; span->prefix && row < span->slot->rows; row++)
+            tensor_copy(tensor_narrow(x, 0, span->start + row * span->columns, span->prefix),
+                        tensor_narrow(tensor_select(span->slot->prefix, 0, row), 0, 0, span->prefix));
+    }
+}
+
+/* Ids and positions of all rows -> embeddings summed over codebooks, or prefixes, plus positions: [M, d]. */
+static struct tensor *embed(const struct step *step, int64_t rows)
+{
+    const struct engine *engine = step->engine;
     const struct device device = engine->settings.device;
     int64_t codebooks = engine->model->language.codebooks;
     struct scope scope;
@@ -228,8 +258,9 @@ static struct tensor *embed(const struct engine *engine, int64_t rows)
     struct tensor *ids = tensor_from(device, TENSOR_I64, SHAPE(rows, codebooks), engine->ids);
     struct tensor *places = tensor_from(device, TENSOR_I64, SHAPE(rows), engine->places);
     struct tensor *tokens = tensor_cast(tensor_embedding(engine->language.embeddings, ids), TENSOR_F32);
-    struct tensor *x = tensor_add(tensor_sum(tokens, 1, false), tensor_embedding(engine->positions, places));
-    scope_keep(&scope, x);
+    tokens = tensor_sum(tokens, 1, false);
+    place_prefixes(step, tokens);
+    struct tensor *x = scope_keep(&scope, tensor_add(tokens, tensor_embedding(engine->positions, places)));
     scope_close(&scope);
     return x;
 }
@@ -253,15 +284,16 @@ static int64_t lay_out(const struct step *step, const struct engine_feed *feeds)
     int64_t count = 0;
     for (int i = 0; i < step->count; i++) {
         struct slot *slot = &engine->slots[feeds[i].slot];
-        int64_t columns = feeds[i].columns;
-        assert(columns <= engine->settings.prefill && (columns == 1 || slot->position == 0));
-        assert(slot->position + columns <= engine->settings.positions);
-        step->spans[i] = (struct span){slot, count, columns};
+        int64_t prefix = slot->position == 0 ? slot->prefix_length : 0, columns = prefix + feeds[i].columns;
+        assert(feeds[i].columns <= engine->settings.prefill && (feeds[i].columns == 1 || slot->position == 0));
+        assert(slot->position + columns <= capacity(&engine->settings));
+        step->spans[i] = (struct span){slot, count, columns, prefix};
         for (int64_t at = 0; at < slot->rows * columns; at++, count++) {
+            int64_t column = at % columns - prefix;
             engine->places[count] = slot->position + at % columns;
-            for (int64_t q = 0; q < config->codebooks; q++)
+            for (int64_t q = 0; q < config->codebooks; q++) /* those of a prefix are replaced */
                 engine->ids[count * config->codebooks + q] =
-                    q * (config->vocabulary + 1) + feeds[i].ids[at % columns * config->codebooks + q];
+                    q * (config->vocabulary + 1) + (column < 0 ? 0 : feeds[i].ids[column * config->codebooks + q]);
         }
     }
     return count;
@@ -273,7 +305,7 @@ static int compute(const struct step *step, int64_t rows)
     struct engine *engine = step->engine;
     struct scope scope;
     scope_open(&scope);
-    struct tensor *x = embed(engine, rows);
+    struct tensor *x = embed(step, rows);
     for (int64_t i = 0; i < engine->model->language.layers && !failed(); i++)
         run_layer(step, i, x);
     struct tensor *logits = product(engine, normalise(last_columns(step, x), &engine->language.last_norm), engine->language.heads);
@@ -305,12 +337,18 @@ static void torch_restart(struct engine *engine, int slot)
     engine->slots[slot].position = 0;
 }
 
+/* The condition as the language model's vectors, [tokens, d]. */
+static struct tensor *project_text(const struct engine *engine, const struct condition *condition)
+{
+    struct tensor *hidden = tensor_from(engine->settings.device, TENSOR_F32, SHAPE(condition->tokens, condition->width), condition->hidden);
+    return tensor_add(product(engine, hidden, engine->language.text_matrix), engine->language.text_bias);
+}
+
 /* Keys and values of the condition, once for the whole track. */
 static void store_text(struct engine *engine, struct slot *slot, const struct condition *condition)
 {
     const struct language_model *language = &engine->language;
-    struct tensor *hidden = tensor_from(engine->settings.device, TENSOR_F32, SHAPE(condition->tokens, condition->width), condition->hidden);
-    struct tensor *text = tensor_add(product(engine, hidden, language->text_matrix), language->text_bias);
+    struct tensor *text = project_text(engine, condition);
     for (int64_t i = 0; i < engine->model->language.layers && !failed(); i++) {
         struct scope scope;
         scope_open(&scope);
@@ -321,16 +359,44 @@ static void store_text(struct engine *engine, struct slot *slot, const struct co
     }
 }
 
-static int torch_admit(struct engine *engine, int slot, const struct condition *condition, bool guided)
+/* Chroma vectors [frames, d]; NULL: of silence, which is bin 0. */
+static struct tensor *project_chroma(const struct engine *engine, const int32_t *chroma)
+{
+    int64_t frames = engine->model->language.chroma_frames;
+    int64_t *bins = allocate((size_t)frames, sizeof *bins);
+    for (int64_t t = 0; chroma && t < frames; t++)
+        bins[t] = chroma[t];
+    struct tensor *ids = tensor_from(engine->settings.device, TENSOR_I64, SHAPE(frames), bins);
+    struct tensor *columns = tensor_contiguous(tensor_transpose(tensor_cast(engine->language.chroma_matrix, TENSOR_F32), 0, 1));
+    free(bins);
+    return tensor_add(tensor_embedding(columns, ids), engine->language.chroma_bias);
+}
+
+/* The conditional row's prefix, then the null row's. */
+static void store_prefix(const struct engine *engine, const struct slot *slot, const struct condition *condition, const int32_t *chroma)
+{
+    int64_t frames = engine->model->language.chroma_frames;
+    tensor_copy(slot->prefix, tensor_zeros(engine->settings.device, TENSOR_F32, SHAPE(1)));
+    for (int64_t row = 0; row < slot->rows; row++)
+        tensor_copy(tensor_narrow(tensor_select(slot->prefix, 0, row), 0, 0, frames), project_chroma(engine, row == 0 ? chroma : NULL));
+    if (condition->tokens)
+        tensor_copy(tensor_narrow(tensor_select(slot->prefix, 0, 0), 0, frames, condition->tokens), project_text(engine, condition));
+}
+
+static int torch_admit(struct engine *engine, int slot, const struct condition *condition, const int32_t *chroma, bool guided)
 {
     struct slot *place = &engine->slots[slot];
     struct scope scope;
-    assert(condition->tokens <= engine->settings.text_tokens && (!guided || engine->settings.rows == 2));
     place->rows = guided ? 2 : 1;
     place->position = 0;
-    place->text_tokens = condition->tokens;
+    place->prefix_length = engine_prefix(&engine->model->language, condition);
+    place->text_tokens = place->prefix_length ? 0 : condition->tokens;
+    assert(place->rows <= engine->settings.rows && place->text_tokens <= engine->settings.text_tokens);
+    assert(place->prefix_length <= engine->settings.prefix && (!chroma || place->prefix_length));
     scope_open(&scope);
-    if (condition->tokens)
+    if (place->prefix_length)
+        store_prefix(engine, place, condition, chroma);
+    else if (condition->tokens)
         store_text(engine, place, condition);
     scope_close(&scope);
     return failed() ? -1 : 0;
@@ -357,14 +423,14 @@ static int64_t scratch_elements(const struct model *model, const struct engine_s
 {
     const struct language_config *config = &model->language;
     int64_t d = config->width, f = config->feed_forward, outputs = config->codebooks * config->vocabulary;
-    int64_t rows = settings->slots * settings->rows, columns = rows * largest(settings->prefill, 1);
+    int64_t rows = settings->slots * settings->rows, columns = rows * (settings->prefix + largest(settings->prefill, 1));
     /* x, its norm, what is added, the sum; with q k v, attention's own 3, heads and heads in order, or f and GELU's own 3 */
     int64_t layer = columns * (4 * d + largest(8 * d, 4 * f));
     int64_t embedding = columns * (config->codebooks + 2) * d;
-    int64_t text = settings->text_tokens * (model->text.width + 4 * d);
+    int64_t text = (settings->text_tokens + settings->prefix) * (model->text.width + 4 * d);
     int64_t elements = largest(largest(layer, embedding), text) + 3 * rows * outputs;
     if (settings->device.kind == DEVICE_CPU && settings->cache == ELEMENT_F16)
-        elements += 2 * settings->rows * settings->positions * d;
+        elements += 2 * settings->rows * capacity(settings) * d;
     return elements + elements / 2 + widened_elements(model, settings);
 }
 
@@ -372,9 +438,11 @@ static void torch_plan_work(const struct model *model, const struct engine_setti
 {
     const struct language_config *config = &model->language;
     const int64_t element = (int64_t)element_size(settings->cache), layers = config->layers, slots = settings->slots;
-    memory_plan_add(plan, "positions", settings->positions * config->width * (int64_t)sizeof(float));
-    memory_plan_add(plan, "key/value cache", slots * layers * 2 * settings->rows * settings->positions * config->width * element);
+    memory_plan_add(plan, "positions", capacity(settings) * config->width * (int64_t)sizeof(float));
+    memory_plan_add(plan, "key/value cache", slots * layers * 2 * settings->rows * capacity(settings) * config->width * element);
     memory_plan_add(plan, "text key/value cache", slots * layers * 2 * settings->text_tokens * config->width * element);
+    if (settings->prefix)
+        memory_plan_add(plan, "prefixes", slots * settings->rows * settings->prefix * config->width * (int64_t)sizeof(float));
     memory_plan_add(plan, "scratch", scratch_elements(model, settings) * (int64_t)sizeof(float));
 }
 
@@ -395,7 +463,7 @@ static void fill_positions(float *table, int64_t positions, int64_t width)
 
 static void make_positions(struct engine *engine)
 {
-    int64_t count = engine->settings.positions, width = engine->model->language.width;
+    int64_t count = capacity(&engine->settings), width = engine->model->language.width;
     float *table = allocate((size_t)(count * width), sizeof *table);
     fill_positions(table, count, width);
     engine->positions = tensor_own(tensor_from(engine->settings.device, TENSOR_F32, SHAPE(count, width), table));
@@ -419,10 +487,12 @@ static void make_slots(struct engine *engine)
     engine->slots = allocate((size_t)settings->slots, sizeof *engine->slots);
     for (int i = 0; i < settings->slots && !failed(); i++) {
         struct slot *slot = &engine->slots[i];
-        slot->keys = make_cache(engine, settings->rows, settings->positions);
-        slot->values = make_cache(engine, settings->rows, settings->positions);
+        slot->keys = make_cache(engine, settings->rows, capacity(settings));
+        slot->values = make_cache(engine, settings->rows, capacity(settings));
         slot->text_keys = make_cache(engine, 1, settings->text_tokens);
         slot->text_values = make_cache(engine, 1, settings->text_tokens);
+        if (settings->prefix)
+            slot->prefix = tensor_own(tensor_zeros(settings->device, TENSOR_F32, SHAPE(settings->rows, settings->prefix, engine->model->language.width)));
     }
 }
 
@@ -442,6 +512,7 @@ static void torch_close(struct engine *engine)
                                     engine->slots[i].text_values};
         for (size_t n = 0; n < COUNT_OF(caches); n++)
             free_cache(caches[n], engine->model->language.layers);
+        tensor_free(engine->slots[i].prefix);
     }
     free(engine->slots);
     tensor_free(engine->positions);
@@ -457,7 +528,7 @@ static struct engine *torch_open(const struct model *model, struct checkpoint *c
 {
     const struct language_config *config = &model->language;
     struct engine *engine = allocate(1, sizeof *engine);
-    size_t rows = (size_t)(settings->slots * settings->rows), columns = rows * (size_t)settings->prefill;
+    size_t rows = (size_t)(settings->slots * settings->rows), columns = rows * (size_t)(settings->prefix + settings->prefill);
     struct scope scope;
     engine->model = model;
     engine->settings = *settings;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * engine - what computes the language model: columns of token ids in, logits out.
  *
- * An engine has slots; a slot holds one track at a time: its condition and the keys and values of the columns it was
+ * An engine has slots; a slot holds one track at a time: its condition, melody, and the keys and values of the columns it was
  * fed. Order of calls: plan_weights and plan_work (sizes, nothing allocated), open, then for each track admit into a slot and
  * step until done. All memory is allocated by open. Guidance, sampling and the delay pattern are not an engine's business.
  */
@@ -27,7 +27,8 @@ struct engine_settings {
     int64_t rows;              /* of a slot: 2 when any track is guided, else 1 */
     int64_t positions;         /* most columns that a slot is fed before it is restarted */
     int64_t prefill;           /* most columns in one feed */
-    int64_t text_tokens;       /* most tokens of a condition */
+    int64_t text_tokens;       /* most tokens of a condition that is attended to beside the columns */
+    int64_t prefix;            /* most positions before the columns: chroma and text of a melody model; else 0 */
 };
 
 struct engine_feed {
@@ -47,12 +48,17 @@ struct engine_operations {
     int (*plan_weights)(const struct model *model, struct checkpoint *checkpoint, enum element_type type, struct memory_plan *plan);
     void (*plan_work)(const struct model *model, const struct engine_settings *settings, struct memory_plan *plan);
     struct engine *(*open)(const struct model *model, struct checkpoint *checkpoint, const struct engine_settings *settings);
-    /* A condition of no tokens is the unconditional request. guided: a null row beside the conditional one. */
-    int (*admit)(struct engine *engine, int slot, const struct condition *condition, bool guided);
-    void (*restart)(struct engine *engine, int slot); /* position 0, same condition */
+    /* A condition of no tokens is the unconditional request. guided: a null row beside the conditional one. chroma: bins
+     * [chroma frames of the model], or NULL: none to follow, and always for a model without chroma. */
+    int (*admit)(struct engine *engine, int slot, const struct condition *condition, const int32_t *chroma, bool guided);
+    void (*restart)(struct engine *engine, int slot); /* position 0, same condition and chroma */
     int (*step)(struct engine *engine, struct engine_feed *feeds, int count);
     void (*close)(struct engine *engine);             /* NULL is fine */
 };
+
+/* Positions before the columns: chroma frames, then one for each token of the text, or a single null one. 0 for models
+ * that attend to the text beside the columns. */
+int64_t engine_prefix(const struct language_config *config, const struct condition *condition);
 
 extern const struct engine_operations ENGINE_TORCH;
 

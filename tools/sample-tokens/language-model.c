@@ -147,6 +147,14 @@ static struct tensor *take_codebooks(const struct loader *loader, const char *gr
 
 #define NAMES(...) (const char *const[]){__VA_ARGS__, NULL}
 
+static void take_cross_attention(const struct loader *loader, int64_t d, const char *prefix, struct language_layer *layer)
+{
+    layer->cross_norm = take_norm(loader, d, prefix, "encoder_attn_layer_norm");
+    layer->cross_query = take_matrices(loader, "cross-attention", d, d, prefix, NAMES("encoder_attn.q_proj"));
+    layer->cross_text = take_matrices(loader, "cross-attention", d, d, prefix, NAMES("encoder_attn.k_proj", "encoder_attn.v_proj"));
+    layer->cross_out = take_matrices(loader, "cross-attention", d, d, prefix, NAMES("encoder_attn.out_proj"));
+}
+
 static void take_layer(const struct loader *loader, const struct language_config *config, int64_t index, struct language_layer *layer)
 {
     int64_t d = config->width, f = config->feed_forward;
@@ -155,10 +163,8 @@ static void take_layer(const struct loader *loader, const struct language_config
     layer->self_in = take_matrices(loader, "self-attention", d, d, prefix,
                                    NAMES("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"));
     layer->self_out = take_matrices(loader, "self-attention", d, d, prefix, NAMES("self_attn.out_proj"));
-    layer->cross_norm = take_norm(loader, d, prefix, "encoder_attn_layer_norm");
-    layer->cross_query = take_matrices(loader, "cross-attention", d, d, prefix, NAMES("encoder_attn.q_proj"));
-    layer->cross_text = take_matrices(loader, "cross-attention", d, d, prefix, NAMES("encoder_attn.k_proj", "encoder_attn.v_proj"));
-    layer->cross_out = take_matrices(loader, "cross-attention", d, d, prefix, NAMES("encoder_attn.out_proj"));
+    if (!config->chroma_frames)
+        take_cross_attention(loader, d, prefix, layer);
     layer->feed_norm = take_norm(loader, d, prefix, "final_layer_norm"); /* of the layer, in spite of its name */
     layer->feed_in = take_matrices(loader, "feed-forward", f, d, prefix, NAMES("fc1"));
     layer->feed_out = take_matrices(loader, "feed-forward", d, f, prefix, NAMES("fc2"));
@@ -173,12 +179,19 @@ static int walk(const struct loader *loader, const struct model *model, struct l
     language->embeddings = take_codebooks(loader, "embeddings", config->codebooks, config->vocabulary + 1, d, DECODER "embed_tokens.");
     language->text_matrix = take_matrices(loader, "text projection", d, model->text.width, "", NAMES("enc_to_dec_proj"));
     language->text_bias = take_vector(loader, "text projection", d, "", "enc_to_dec_proj.bias");
+    if (config->chroma_frames) {
+        language->chroma_matrix = take_matrices(loader, "melody projection", d, CHROMA_BINS, "", NAMES("audio_enc_to_dec_proj"));
+        language->chroma_bias = take_vector(loader, "melody projection", d, "", "audio_enc_to_dec_proj.bias");
+    }
     for (int64_t i = 0; i < config->layers && !failed(); i++)
         take_layer(loader, config, i, &language->layers[i]);
     language->last_norm = take_norm(loader, d, DECODER, "layer_norm");
     language->heads = take_codebooks(loader, "heads", config->codebooks, config->vocabulary, d, "decoder.lm_heads.");
     checkpoint_ignore(loader->checkpoint, DECODER "embed_positions.*"); /* computed: see positions in engine-torch.c */
-    return failed() || checkpoint_finish(loader->checkpoint, "decoder.") ? -1 : 0;
+    static const char *const prefixes[] = {"decoder.", "enc_to_dec_proj.", "audio_enc_to_dec_proj."};
+    for (size_t i = 0; i < COUNT_OF(prefixes) && !failed(); i++)
+        checkpoint_finish(loader->checkpoint, prefixes[i]);
+    return failed() ? -1 : 0;
 }
 
 int language_model_plan(const struct model *model, struct checkpoint *checkpoint, enum element_type type, struct memory_plan *plan)

@@ -17,7 +17,7 @@ struct norm {
 };
 
 struct language_layer {
-    struct norm self_norm, cross_norm, feed_norm; /* each before its part */
+    struct norm self_norm, cross_norm, feed_norm; /* each before its part; melody models have no cross-attention */
     struct tensor *self_in;     /* [3d, d]: rows of q, then k, then v */
     struct tensor *self_out;    /* [d, d] */
     struct tensor *cross_query; /* [d, d] */
@@ -31,6 +31,7 @@ struct language_model {
     struct weights weights;
     struct tensor *embeddings;                 /* [K (V + 1), d]: codebook 0's rows first */
     struct tensor *text_matrix, *text_bias;    /* [d, T5's width], [d] */
+    struct tensor *chroma_matrix, *chroma_bias; /* [d, 12], [d]; only of melody models */
     struct language_layer *layers;
     struct norm last_norm;
     struct tensor *heads;                      /* [K V, d] */

@@ -23,6 +23,8 @@ static const struct setting SETTINGS[] = {
      .help = "another condition from START new seconds on, to the frame; repeatable"},
     {.name = "continue", .type = SETTING_STRING, JOB(earlier), .argument = "FILE",
      .help = "tokens to go on after: the result is old plus new"},
+    {.name = "melody", .type = SETTING_STRING, JOB(melody), .argument = "FILE",
+     .help = "what encode-audio --as melody wrote, for melody models to follow"},
     {.name = "output", .type = SETTING_STRING, JOB(output), .argument = "FILE", .help = "the tokens file to write"},
     {.name = "duration", .type = SETTING_NUMBER, JOB(duration), .argument = "SECONDS", .help = "new seconds (default: 10)",
      .minimum = 0, .above = true, .maximum = LONGEST_SECONDS},

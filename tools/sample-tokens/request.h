@@ -12,6 +12,7 @@
 struct request {
     char *condition, *output;
     char *earlier;               /* --continue; may be NULL */
+    char *melody;                /* may be NULL */
     struct string_list sections; /* "START=FILE" */
     double duration;             /* new seconds */
     double temperature, top_p;

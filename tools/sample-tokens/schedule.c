@@ -16,7 +16,8 @@ struct place {
     size_t job;
     bool busy;
     double started;
-    const struct condition *admitted; /* the engine's slot holds its keys and values */
+    const struct condition *admitted; /* the engine's slot holds what it computed of this condition */
+    const int32_t *chroma;            /* and this melody */
 };
 
 struct schedule {
@@ -111,17 +112,19 @@ static bool start_job(struct schedule *schedule, struct place *place)
     return false;
 }
 
-/* Prepares the slot when a window begins: under a new condition, or once more under the same. */
+/* Prepares the slot when a window begins: under a new condition or melody, or once more under the same. */
 static int begin_window(struct schedule *schedule, struct place *place, int slot)
 {
     const struct engine_operations *operations = schedule->setup->engine;
     const struct condition *condition = take_condition(&place->take);
-    if (place->admitted == condition) {
+    const int32_t *chroma = take_chroma(&place->take);
+    if (place->admitted == condition && place->chroma == chroma) {
         operations->restart(schedule->engine, slot);
         return 0;
     }
     place->admitted = condition;
-    return operations->admit(schedule->engine, slot, condition, take_guided(&place->take));
+    place->chroma = chroma;
+    return operations->admit(schedule->engine, slot, condition, chroma, take_guided(&place->take));
 }
 
 static int collect_feeds(struct schedule *schedule, struct engine_feed *feeds)

@@ -67,8 +67,6 @@ int setup_open(struct setup *setup, const struct options *options, int threads)
     setup->options = options;
     if (model_open(&setup->model, options->model))
         return -1;
-    if (setup->model.kind == MODEL_MELODY)
-        return misuse("'%s' is a melody model, which sample-tokens cannot run yet: use a text model such as medium", setup->model.name);
     if (open_device(setup, options, threads))
         return -1;
     resolve(setup, options);

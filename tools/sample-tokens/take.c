@@ -7,6 +7,7 @@
 
 #include "base/failure.h"
 #include "base/hash.h"
+#include "base/json.h"
 #include "base/memory.h"
 #include "base/version.h"
 #include "sample-tokens/philox.h"
@@ -68,6 +69,25 @@ static int read_earlier(struct take *take)
     return file && (tokens_read(&take->earlier, file) || check_earlier(take, file)) ? -1 : 0;
 }
 
+static int check_melody(const struct take *take, const char *file)
+{
+    const struct melody *melody = &take->melody;
+    int64_t expected = take->model->language.chroma_frames;
+    if (melody->frames != expected)
+        return fail("'%s' is for another model: it has %lld chroma frames, '%s' takes %lld; make it again with encode-audio", file,
+                    (long long)melody->frames, take->model->name, (long long)expected);
+    for (int64_t i = 0; i < melody->windows * melody->frames; i++)
+        if (melody->chroma[i] >= CHROMA_BINS)
+            return fail("'%s' has chroma bin %d, of 0 to %d", file, (int)melody->chroma[i], CHROMA_BINS - 1);
+    return 0;
+}
+
+static int read_melody(struct take *take)
+{
+    const char *file = take->request->melody;
+    return file && (melody_read(&take->melody, file) || check_melody(take, file)) ? -1 : 0;
+}
+
 static int64_t resolved_top_k(const struct take *take)
 {
     int64_t vocabulary = take->model->language.vocabulary;
@@ -89,10 +109,38 @@ static int resolve_settings(struct take *take)
     if (request->top_k > model->language.vocabulary)
         return misuse("'--top-k %lld': '%s' has %lld different tokens only", (long long)request->top_k, model->name,
                       (long long)model->language.vocabulary);
+    if (request->melody && model->kind != MODEL_MELODY)
+        return misuse("'--melody %s': '%s' follows no melody: use a melody model such as melody, or leave --melody out", request->melody, model->name);
     if (take->stride < 1 || take->stride >= model->window_frames)
         return misuse("'--extend-stride %g': must be shorter than one window of '%s', %g s, and at least one frame, %g s",
                       request->extend_stride, model->name, (double)model->window_frames / (double)model->frame_rate_hz,
                       1 / (double)model->frame_rate_hz);
+    return 0;
+}
+
+/* The melody's windows are a stride apart from the first pass on; a pass that a section began early has the one before it. */
+static int64_t chroma_window(const struct take *take, size_t window)
+{
+    return (take->windows.items[window].offset - take->windows.items[0].offset) / take->stride;
+}
+
+static int check_melody_windows(const struct take *take)
+{
+    const char *file = take->request->melody;
+    const struct model *model = take->model;
+    int64_t last = chroma_window(take, take->windows.count - 1);
+    long long stride;
+    if (!file || last == 0)
+        return 0;
+    if (json_member_integer(take->melody.recipe, "stride_frames", take->stride, &stride))
+        return failure_within("'%s'", file);
+    if (stride != take->stride)
+        return fail("'%s' is for windows %g s apart, these are %g s apart: leave --extend-stride out", file,
+                    (double)stride / (double)model->frame_rate_hz, (double)take->stride / (double)model->frame_rate_hz);
+    if (last >= take->melody.windows)
+        return fail("'%s' has %lld window%s, %lld are needed: make it again with encode-audio --duration %g", file,
+                    (long long)take->melody.windows, take->melody.windows == 1 ? "" : "s", (long long)last + 1,
+                    (double)(model->window_frames + last * take->stride) / (double)model->frame_rate_hz);
     return 0;
 }
 
@@ -134,7 +182,8 @@ int take_open(struct take *take, const struct request *request, const struct mod
 {
     take->request = request;
     take->model = model;
-    if (resolve_settings(take) || read_earlier(take) || read_conditions(take) || plan_windows(take))
+    if (resolve_settings(take) || read_earlier(take) || read_conditions(take) || read_melody(take) || plan_windows(take) ||
+        check_melody_windows(take))
         return -1;
     struct engine_settings needs = {0};
     take_require(take, &needs);
@@ -151,6 +200,7 @@ void take_release(struct take *take)
     free(take->conditions);
     free(take->starts);
     tokens_release(&take->earlier);
+    melody_release(&take->melody);
     windows_release(&take->windows);
     free(take->codes);
     free(take->ids);
@@ -168,13 +218,15 @@ static void raise(int64_t *size, int64_t needed)
 
 static bool guided_by(const struct take *take, const struct condition *condition)
 {
-    return take->guidance != 1 && condition->tokens > 0;
+    return take->guidance != 1 && (condition->tokens > 0 || take->melody.windows > 0);
 }
 
 void take_require(const struct take *take, struct engine_settings *settings)
 {
     for (size_t i = 0; i < take->sections; i++) {
-        raise(&settings->text_tokens, take->conditions[i].tokens);
+        int64_t prefix = engine_prefix(&take->model->language, &take->conditions[i]);
+        raise(&settings->prefix, prefix);
+        raise(&settings->text_tokens, prefix ? 0 : take->conditions[i].tokens);
         raise(&settings->rows, guided_by(take, &take->conditions[i]) ? 2 : 1);
     }
     for (size_t i = 0; i < take->windows.count; i++) {
@@ -197,6 +249,11 @@ bool take_window_begins(const struct take *take)
 const struct condition *take_condition(const struct take *take)
 {
     return &take->conditions[take->windows.items[take->window].section];
+}
+
+const int32_t *take_chroma(const struct take *take)
+{
+    return take->melody.windows ? take->melody.chroma + chroma_window(take, take->window) * take->melody.frames : NULL;
 }
 
 bool take_guided(const struct take *take)
@@ -277,6 +334,14 @@ static json_t *sections_recipe(const struct take *take)
     return list;
 }
 
+/* Frames of the piece's beginning that no continuation made: those of the first link in a chain of them. */
+static int64_t continued_frames(const struct take *take)
+{
+    const json_t *before = json_object_get(take->earlier.recipe, "continued_frames");
+    int64_t frames = json_is_integer(before) ? json_integer_value(before) : 0;
+    return frames > 0 && frames < take->earlier.frames ? frames : take->earlier.frames;
+}
+
 json_t *take_recipe(const struct take *take, const char *identity, json_t *engine)
 {
     const struct model *model = take->model;
@@ -288,6 +353,11 @@ json_t *take_recipe(const struct take *take, const char *identity, json_t *engin
         "seed", (json_int_t)take->request->seed, "temperature", take->sampling.temperature, "top_k",
         (json_int_t)take->sampling.top_k, "top_p", take->sampling.top_p, "guidance", take->guidance, "sections", sections_recipe(take));
     assert(recipe);
+    if (take->melody.windows)
+        json_object_set_new(recipe, "melody", origin(take->melody.recipe, take->melody.chroma,
+                                                     (size_t)(take->melody.windows * take->melody.frames) * sizeof(int32_t)));
+    if (take->earlier.frames)
+        json_object_set_new(recipe, "continued_frames", json_integer(continued_frames(take)));
     if (take->earlier.frames)
         json_object_set_new(recipe, "continue", origin(take->earlier.recipe, take->earlier.codes,
                                                        (size_t)(take->earlier.codebooks * take->earlier.frames) * sizeof(int32_t)));

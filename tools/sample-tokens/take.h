@@ -2,7 +2,7 @@
  * take - one track on its way: its conditions and windows, the columns it feeds, the tokens it has.
  *
  *     take_open; then until take_finished: take_feed, an engine's step, take_accept; then take_write.
- * A take knows no engine: whoever drives it looks at take_condition and take_window_begins before each feed.
+ * A take knows no engine: whoever drives it looks at take_condition, take_chroma and take_window_begins before each feed.
  */
 #ifndef LEITMOTIF_SAMPLE_TOKENS_TAKE_H
 #define LEITMOTIF_SAMPLE_TOKENS_TAKE_H
@@ -30,6 +30,7 @@ struct take {
     int64_t *starts;               /* [sections] frames of the whole piece */
     size_t sections;
     struct tokens earlier;         /* of --continue; all zero without */
+    struct melody melody;          /* of --melody; all zero without */
     struct windows windows;
     int64_t total;                 /* frames, with the earlier ones */
     int32_t *codes;                /* [K, total] */
@@ -50,7 +51,8 @@ void take_require(const struct take *take, struct engine_settings *settings);
 bool take_finished(const struct take *take);
 bool take_window_begins(const struct take *take);
 const struct condition *take_condition(const struct take *take); /* of the present window */
-bool take_guided(const struct take *take);                       /* under it */
+const int32_t *take_chroma(const struct take *take);             /* of the present window, or NULL */
+bool take_guided(const struct take *take);                       /* under them */
 
 /* Sets columns and ids of the next feed, which stay valid until take_accept. */
 void take_feed(struct take *take, struct engine_feed *feed);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * audio-libav - what the parts of the audio module share; no other file includes it.
  *
- * audio-read.c decodes, audio-write.c encodes, audio-resample.c changes the rate, audio-declared.c reads by itself what
+ * audio-read.c decodes, audio-write.c encodes, audio-resample.c changes the rate, audio-source.c
+ * reads at another one, audio-declared.c reads by itself what
  * libav does not tell. libav's own messages never reach stderr: the first error of an operation is kept to end ours with.
  */
 #ifndef LEITMOTIF_FORMATS_AUDIO_LIBAV_H
@@ -30,5 +31,8 @@ int64_t ogg_end_granule(int descriptor);
 /* The engines of audio_resample by name: "soxr" or "swr". NULL without a failure when this libav has no such engine. */
 float *resample_by(const char *engine, const float *samples, int64_t frames, int channels, int64_t from_hz, int64_t to_hz,
                    int64_t *out_frames);
+
+/* The best engine that this libav has, for interleaved float32; frees by swr_free. NULL on failure. */
+struct SwrContext *resampler_open(int channels, int64_t from_hz, int64_t to_hz);
 
 #endif

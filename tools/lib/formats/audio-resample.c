@@ -42,6 +42,18 @@ static SwrContext *open_engine(const struct engine *engine, int channels, int64_
     return context;
 }
 
+struct SwrContext *resampler_open(int channels, int64_t from_hz, int64_t to_hz)
+{
+    libav_begin();
+    for (size_t i = 0; i < COUNT_OF(ENGINES) && from_hz <= INT32_MAX; i++) {
+        SwrContext *context = open_engine(&ENGINES[i], channels, from_hz, to_hz);
+        if (context)
+            return context;
+    }
+    fail("cannot resample from %lld to %lld Hz: libswresample refuses", (long long)from_hz, (long long)to_hz);
+    return NULL;
+}
+
 /* After its end the input goes on as silence, until the filter's delay is made up for. */
 static int convert(SwrContext *context, const float *samples, int64_t frames, float *output, int64_t total, int channels)
 {

@@ -83,4 +83,15 @@ void audio_discard(struct audio_writer *writer); /* NULL is fine */
  * deterministic. New samples, yours to free(); NULL on failure. */
 float *audio_resample(const float *samples, int64_t frames, int channels, int64_t from_hz, int64_t to_hz, int64_t *out_frames);
 
+/* A file at another rate and with one or two channels, read in pieces with memory that does not depend on its length.
+ * Many channels become one by their mean, two by taking the first two; one becomes two by copying it. Lasts
+ * floor(frames * to / from) frames, without delay. A sample that is not finite is a failure. */
+struct audio_source;
+struct audio_source *audio_source_open(const char *path, int64_t rate_hz, int channels); /* NULL on failure, which names it */
+int64_t audio_source_frames(const struct audio_source *source); /* of the result, by what the file declares; -1 unknown */
+
+/* Up to `frames` frames into samples: fewer only at the end, 0 after it, -1 on failure. */
+int64_t audio_source_read(struct audio_source *source, float *samples, int64_t frames);
+void audio_source_close(struct audio_source *source); /* NULL is fine */
+
 #endif

@@ -4,6 +4,7 @@
  * has transformers' default, because configurations may be saved without defaults.
  */
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,7 +32,7 @@ enum {
 };
 
 struct number {
-    const char *section, *key;
+    const char *section, *key; /* section NULL: top level */
     int64_t least, most, fallback;
     size_t offset; /* of an int64_t in struct model */
 };
@@ -67,6 +68,9 @@ static const struct number numbers[] = {
     {CODEC, "num_lstm_layers", 1, 8, 2, FIELD(codec.lstm_layers)},
 };
 
+/* Of melody models only. */
+static const struct number chroma_length = {NULL, "chroma_length", 1, 65536, 235, FIELD(language.chroma_frames)};
+
 /* What the programs compute is this and nothing else; the values are JSON texts. */
 static const struct {
     const char *section, *key, *expected, *fallback;
@@ -84,13 +88,22 @@ static const struct {
     {CODEC, "use_conv_shortcut", "false", "true"},
     {CODEC, "normalize", "false", "false"},
     {CODEC, "chunk_length_s", "null", "null"},
+    {NULL, "num_chroma", "12", "12"},
 };
 
 /* section.key, NULL when absent or null. */
 static const json_t *member(const json_t *config, const char *section, const char *key)
 {
-    const json_t *value = json_object_get(json_object_get(config, section), key);
+    const json_t *value = json_object_get(section ? json_object_get(config, section) : config, key);
     return json_is_null(value) ? NULL : value;
+}
+
+/* "section.", for texts. */
+static const char *before_key(const char *section)
+{
+    static _Thread_local char text[64];
+    snprintf(text, sizeof text, "%s.", section ? section : "");
+    return section ? text : "";
 }
 
 static int read_number(const json_t *config, const struct number *number, struct model *model)
@@ -98,9 +111,9 @@ static int read_number(const json_t *config, const struct number *number, struct
     const json_t *value = member(config, number->section, number->key);
     int64_t read = value ? json_integer_value(value) : number->fallback;
     if (value && !json_is_integer(value))
-        return fail("%s.%s is not a whole number", number->section, number->key);
+        return fail("%s%s is not a whole number", before_key(number->section), number->key);
     if (read < number->least || read > number->most)
-        return fail("%s.%s is %lld, expected %lld to %lld", number->section, number->key, (long long)read,
+        return fail("%s%s is %lld, expected %lld to %lld", before_key(number->section), number->key, (long long)read,
                     (long long)number->least, (long long)number->most);
     memcpy((char *)model + number->offset, &read, sizeof read);
     return 0;
@@ -112,7 +125,7 @@ static int check_fixed(const json_t *config, const char *section, const char *ke
     char *text = value ? json_canonical(value) : copy_string(fallback);
     int result = 0;
     if (strcmp(text, expected) != 0)
-        result = fail("%s.%s is %.60s, and only %s is supported", section, key, text, expected);
+        result = fail("%s%s is %.60s, and only %s is supported", before_key(section), key, text, expected);
     free(text);
     return result;
 }
@@ -137,9 +150,11 @@ static int read_kind(const json_t *config, struct model *model)
     const char *type = json_string_value(json_object_get(config, "model_type"));
     if (!type || (strcmp(type, "musicgen") != 0 && strcmp(type, "musicgen_melody") != 0))
         return fail("model_type is '%.60s', expected 'musicgen' or 'musicgen_melody'", type ? type : "");
-    if (strcmp(type, "musicgen_melody") == 0)
+    if (strcmp(type, "musicgen_melody") == 0) {
         model->kind = MODEL_MELODY;
-    else if (model->language.channels == 2)
+        return read_number(config, &chroma_length, model);
+    }
+    if (model->language.channels == 2)
         model->kind = MODEL_STEREO;
     else if (model->codec.rate_hz == AUDIOGEN_RATE_HZ)
         model->kind = MODEL_AUDIOGEN;

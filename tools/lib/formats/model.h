@@ -30,7 +30,10 @@ struct language_config {
     int64_t codebooks;        /* K: 4 mono, 8 stereo */
     int64_t vocabulary;       /* 2048; the special id equals it, embeddings have one row more */
     int64_t channels;         /* 1, or 2: codebooks interleaved left, right */
+    int64_t chroma_frames;    /* of a melody model: chroma vectors before the text, 235; else 0 */
 };
+
+enum { CHROMA_BINS = 12 };
 
 struct codec_config {         /* EnCodec, one mono codec */
     int64_t rate_hz, dimension, filters, codebooks, codebook_size;

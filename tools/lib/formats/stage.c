@@ -14,6 +14,7 @@
 
 #define CONDITION_FORMAT "leitmotif.condition/1"
 #define TOKENS_FORMAT "leitmotif.tokens/1"
+#define MELODY_FORMAT "leitmotif.melody/1"
 
 enum { WIDTH_MAX = 1 << 16, CODEBOOKS_MAX = 256, RECIPE_MAX_BYTES = 4 << 20 };
 
@@ -162,6 +163,40 @@ void tokens_release(struct tokens *tokens)
     *tokens = (struct tokens){0};
 }
 
+static int read_melody(void *content, const struct safetensors *file)
+{
+    struct melody *melody = content;
+    if (check_format(file, MELODY_FORMAT))
+        return -1;
+    const struct array *chroma = required(file, "chroma", ELEMENT_I32, 2);
+    if (!chroma)
+        return -1;
+    if (chroma->shape[0] < 1 || chroma->shape[1] < 1)
+        return fail("array 'chroma' is %s, expected [windows 1 and more, frames 1 and more]", shape_text(2, chroma->shape));
+    melody->windows = chroma->shape[0];
+    melody->frames = chroma->shape[1];
+    melody->chroma = copied(chroma);
+    if (check_not_negative(melody->chroma, melody->windows * melody->frames, "chroma"))
+        return -1;
+    return read_recipe(file, &melody->recipe);
+}
+
+int melody_read(struct melody *melody, const char *path)
+{
+    *melody = (struct melody){0};
+    int result = read_stage(melody, path, read_melody);
+    if (result)
+        melody_release(melody);
+    return result;
+}
+
+void melody_release(struct melody *melody)
+{
+    free(melody->chroma);
+    json_decref(melody->recipe);
+    *melody = (struct melody){0};
+}
+
 static int write_stage(const char *path, const char *format, const char *tool, const json_t *recipe,
                        const struct array *arrays, size_t count)
 {
@@ -191,4 +226,11 @@ int tokens_write(const struct tokens *tokens, const char *tool, const char *path
     const struct array codes = {"codes", ELEMENT_I32, 2, {tokens->codebooks, tokens->frames}, tokens->codes,
                                 (size_t)tokens->codebooks * (size_t)tokens->frames * sizeof *tokens->codes};
     return write_stage(path, TOKENS_FORMAT, tool, tokens->recipe, &codes, 1);
+}
+
+int melody_write(const struct melody *melody, const char *tool, const char *path)
+{
+    const struct array chroma = {"chroma", ELEMENT_I32, 2, {melody->windows, melody->frames}, melody->chroma,
+                                 (size_t)melody->windows * (size_t)melody->frames * sizeof *melody->chroma};
+    return write_stage(path, MELODY_FORMAT, tool, melody->recipe, &chroma, 1);
 }

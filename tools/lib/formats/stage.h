@@ -22,6 +22,12 @@ struct tokens {               /* leitmotif.tokens/1 */
     json_t *recipe;           /* or NULL: then rates are unknown. frame_rate, sample_rate, channels, model, seed, ... */
 };
 
+struct melody {               /* leitmotif.melody/1 */
+    int64_t windows, frames;  /* > 0 */
+    int32_t *chroma;          /* [windows, frames]: bin per frame, >= 0 */
+    json_t *recipe;           /* or NULL: then the step from window to window is unknown. stride_frames, window_frames, ... */
+};
+
 int condition_read(struct condition *condition, const char *path);
 int condition_write(const struct condition *condition, const char *tool, const char *path);
 void condition_release(struct condition *condition);
@@ -29,5 +35,9 @@ void condition_release(struct condition *condition);
 int tokens_read(struct tokens *tokens, const char *path);
 int tokens_write(const struct tokens *tokens, const char *tool, const char *path);
 void tokens_release(struct tokens *tokens);
+
+int melody_read(struct melody *melody, const char *path);
+int melody_write(const struct melody *melody, const char *tool, const char *path);
+void melody_release(struct melody *melody);
 
 #endif

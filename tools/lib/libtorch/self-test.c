@@ -50,6 +50,8 @@ CHECK(relu, tensor_relu(a))
 CHECK(gelu, tensor_gelu(a))
 CHECK(elu, tensor_elu(a))
 CHECK(elu_of_doubles, tensor_cast(tensor_elu(tensor_cast(a, TENSOR_F64)), TENSOR_F32))
+CHECK(sub, tensor_sub(a, b))
+CHECK(argmax, tensor_cast(tensor_argmax(tensor_cat((struct tensor *[]){a, b, b}, 3, 1), -1), TENSOR_F32))
 CHECK(sum, tensor_sum(a, 0, true))
 CHECK(linear, tensor_linear(a, b, VECTOR(0, 1)))
 CHECK(linear_unbiased, tensor_linear(a, b, NULL))
@@ -58,6 +60,7 @@ CHECK(layer_norm, tensor_layer_norm(a, VECTOR(1, 2), VECTOR(0, 1), 0.75))
 CHECK(rms_norm, tensor_rms_norm(a, VECTOR(1, 2), 1.5))
 CHECK(conv1d, tensor_conv1d(tensor_view(VECTOR(1, 2, 3, 4, 5), SHAPE(1, 1, 5)), tensor_view(VECTOR(1, 10), SHAPE(1, 1, 2)), VECTOR(0.5), 2, 1, 3))
 CHECK(conv_transpose1d, tensor_conv_transpose1d(tensor_view(VECTOR(1, 2), SHAPE(1, 1, 2)), tensor_view(VECTOR(1, 2, 3), SHAPE(1, 1, 3)), VECTOR(0.5), 2, 1, 1))
+CHECK(power_spectrum, tensor_power_spectrum(tensor_view(VECTOR(1, 2, 3, -4), SHAPE(1, 4))))
 CHECK(weight_norm, tensor_weight_norm(b, tensor_view(VECTOR(5, 17), SHAPE(2, 1)), 0))
 
 /* q, k, v [1, 1, 2, 2]: one head */
@@ -112,6 +115,8 @@ static const struct check checks[] = {
     ENTRY(gelu, 0.8413447f, -0.0455003f, 2.9959503f, 0),
     ENTRY(elu, 1, -0.8646647f, 3, 0),
     ENTRY(elu_of_doubles, 1, -0.8646647f, 3, 0),
+    ENTRY(sub, -1, -3, 4, -4),
+    ENTRY(argmax, 2, 3),
     ENTRY(sum, 4, -2),
     ENTRY(linear, 0, -8, 6, -2),
     ENTRY(linear_unbiased, 0, -9, 6, -3),
@@ -120,6 +125,7 @@ static const struct check checks[] = {
     ENTRY(rms_norm, 0.5f, -2, 1.2247449f, 0),
     ENTRY(conv1d, 30.5f, 52.5f),
     ENTRY(conv_transpose1d, 2.5f, 5.5f, 4.5f, 6.5f),
+    ENTRY(power_spectrum, 4, 40, 36),
     ENTRY(weight_norm, 4.4721360f, 2.2360680f, -4.1231056f, 16.492423f),
     ENTRY(attention, 1.0034391f, -1.9965608f, 1.0034391f, -1.9965608f),
     ENTRY(attention_scaled, 1.4454004f, -1.5545998f, 1.0281273f, -1.9718728f),

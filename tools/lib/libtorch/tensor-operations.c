@@ -10,14 +10,17 @@
 static struct tensor *unary(const char *name, struct tensor *x) { return operation(name, "", ARGUMENTS(of_tensor(x))); }
 
 /* aten::add takes a Scalar, which no C caller can pass. a - (-1) b rounds as a + b does. */
-struct tensor *tensor_add(struct tensor *a, struct tensor *b)
+static struct tensor *subtract(struct tensor *a, struct tensor *b, double factor)
 {
     struct tensor *result = NULL;
     if (!libtorch_ready())
         return NULL;
     assert(a && b);
-    return adopt(torch.aoti_torch_aten_subtract_Tensor(a, b, -1, &result), &result, "subtract");
+    return adopt(torch.aoti_torch_aten_subtract_Tensor(a, b, factor, &result), &result, "subtract");
 }
+
+struct tensor *tensor_add(struct tensor *a, struct tensor *b) { return subtract(a, b, -1); }
+struct tensor *tensor_sub(struct tensor *a, struct tensor *b) { return subtract(a, b, 1); }
 
 struct tensor *tensor_mul(struct tensor *a, struct tensor *b)
 {
@@ -42,6 +45,12 @@ struct tensor *tensor_sum(struct tensor *x, int dimension, bool keep)
 {
     return operation("aten::sum", "dim_IntList",
                      ARGUMENTS(of_tensor(x), some(of_integers((int64_t[]){dimension}, 1)), of_flag(keep), none()));
+}
+
+/* argmax(Tensor self, int? dim, bool keepdim) */
+struct tensor *tensor_argmax(struct tensor *x, int dimension)
+{
+    return operation("aten::argmax", "", ARGUMENTS(of_tensor(x), some(of_integer(dimension)), of_flag(false)));
 }
 
 struct tensor *tensor_linear(struct tensor *x, struct tensor *weight, struct tensor *bias_or_null)
@@ -118,4 +127,16 @@ int tensor_lstm(struct tensor *x, struct tensor *h, struct tensor *c, struct ten
 struct tensor *tensor_weight_norm(struct tensor *v, struct tensor *g, int dimension)
 {
     return operation("aten::_weight_norm", "", ARGUMENTS(of_tensor(v), of_tensor(g), of_integer(dimension)));
+}
+
+/* fft_rfft(Tensor self, SymInt? n, int dim, str? norm); view_as_real(Tensor self): pairs of real and imaginary part */
+struct tensor *tensor_power_spectrum(struct tensor *x)
+{
+    struct scope scope;
+    scope_open(&scope);
+    struct tensor *spectrum = operation("aten::fft_rfft", "", ARGUMENTS(of_tensor(x), none(), of_integer(-1), none()));
+    struct tensor *pairs = unary("aten::view_as_real", spectrum);
+    struct tensor *power = scope_keep(&scope, tensor_sum(tensor_mul(pairs, pairs), -1, false));
+    scope_close(&scope);
+    return power;
 }

@@ -59,13 +59,15 @@ struct tensor *tensor_cat(struct tensor *const *parts, int count, int dimension)
 int tensor_copy(struct tensor *into, struct tensor *from);                     /* in place; casts and moves; broadcasts */
 struct tensor *tensor_pad(struct tensor *x, int64_t left, int64_t right, bool reflect); /* last dimension; zeros if not reflect */
 
-/* arithmetic; broadcasting as usual; add wants floating-point types */
+/* arithmetic; broadcasting as usual; add and sub want floating-point types */
 struct tensor *tensor_add(struct tensor *a, struct tensor *b);
+struct tensor *tensor_sub(struct tensor *a, struct tensor *b);
 struct tensor *tensor_mul(struct tensor *a, struct tensor *b);
 struct tensor *tensor_relu(struct tensor *x);
 struct tensor *tensor_gelu(struct tensor *x);                                  /* exact, erf */
 struct tensor *tensor_elu(struct tensor *x);                                   /* alpha 1 */
 struct tensor *tensor_sum(struct tensor *x, int dimension, bool keep);
+struct tensor *tensor_argmax(struct tensor *x, int dimension);                 /* I64; first maximum */
 
 /* layers */
 struct tensor *tensor_linear(struct tensor *x, struct tensor *weight, struct tensor *bias_or_null); /* x [.., in], weight [out, in] */
@@ -81,6 +83,7 @@ struct tensor *tensor_conv_transpose1d(struct tensor *x, struct tensor *weight, 
  * w_ih, w_hh, b_ih, b_hh. */
 int tensor_lstm(struct tensor *x, struct tensor *h, struct tensor *c, struct tensor *const *params, int layers,
                 struct tensor **y, struct tensor **h_out, struct tensor **c_out);
+struct tensor *tensor_power_spectrum(struct tensor *x); /* [.., n] -> [.., n / 2 + 1]: |discrete Fourier transform|^2 */
 struct tensor *tensor_weight_norm(struct tensor *v, struct tensor *g, int dimension); /* g v / |v| over all but `dimension` */
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "decode-audio/convolution.h"
+#include "nn/convolution.h"
 
 #include <stdio.h>
 
@@ -25,8 +25,8 @@ static struct tensor *read_normed_weight(struct weights *weights, const int64_t 
 
 int convolution_read(struct convolution *convolution, struct weights *weights, int64_t in, int64_t out, const char *prefix)
 {
-    bool transposed = convolution->stride > 1;
-    int64_t shape[3] = {transposed ? in : out, transposed ? out : in, convolution->kernel};
+    int64_t first = convolution->transposed ? in : out, second = convolution->transposed ? out : in;
+    int64_t shape[3] = {first, second, convolution->kernel};
     convolution->weight = read_normed_weight(weights, shape, prefix);
     convolution->bias = weights_take(weights, TENSOR_F32, SHAPE(out), "%s.bias", prefix);
     return failed() ? -1 : 0;
@@ -46,15 +46,18 @@ struct tensor *pad_edges(struct tensor *x, struct sides padding, bool reflect)
     return tensor_narrow(x, -1, 0, padding.left + length + padding.right);
 }
 
-static struct tensor *convolve(const struct convolution *convolution, struct tensor *x, enum edges edges)
+/* What is missing to whole strides comes after the right padding, as more of it. */
+static struct tensor *convolve_forward(const struct convolution *convolution, struct tensor *x, enum edges edges)
 {
-    struct sides padding = geometry_padding(convolution->kernel, convolution->dilation);
+    int64_t stride = convolution->stride, length = failed() ? 0 : tensor_size(x, -1);
+    struct sides padding = geometry_padding(convolution->kernel, convolution->dilation, stride);
     int64_t zeros = padding.left;
+    padding.right += geometry_divide_up(length, stride) * stride - length;
     if (edges == EDGES_REFLECT || padding.left != padding.right) {
         x = pad_edges(x, padding, edges == EDGES_REFLECT);
         zeros = 0;
     }
-    return tensor_conv1d(x, convolution->weight, convolution->bias, 1, zeros, convolution->dilation);
+    return tensor_conv1d(x, convolution->weight, convolution->bias, stride, zeros, convolution->dilation);
 }
 
 /* Cutting left and right from the full result, as the arguments of the operation say it: for an odd stride it cuts
@@ -65,13 +68,20 @@ static struct tensor *convolve_transposed(const struct convolution *convolution,
     return tensor_conv_transpose1d(x, convolution->weight, convolution->bias, convolution->stride, cut.left, cut.left - cut.right);
 }
 
+struct tensor *convolve(const struct convolution *convolution, struct tensor *x, enum edges edges)
+{
+    struct scope scope;
+    scope_open(&scope);
+    x = scope_keep(&scope, convolution->transposed ? convolve_transposed(convolution, x) : convolve_forward(convolution, x, edges));
+    scope_close(&scope);
+    return x;
+}
+
 struct tensor *convolve_activated(const struct convolution *convolution, struct tensor *x, enum edges edges)
 {
     struct scope scope;
     scope_open(&scope);
-    x = tensor_elu(x);
-    x = convolution->stride > 1 ? convolve_transposed(convolution, x) : convolve(convolution, x, edges);
-    x = scope_keep(&scope, x);
+    x = scope_keep(&scope, convolve(convolution, tensor_elu(x), edges));
     scope_close(&scope);
     return x;
 }

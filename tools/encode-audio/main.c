@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * encode-audio - sound to what a language model takes: tokens to continue (EnCodec's encoder), or a melody (chroma).
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/failure.h"
+#include "base/tool.h"
+#include "encode-audio/clip.h"
+#include "encode-audio/tune.h"
+
+#define LONGEST_SECONDS 14400.0
+
+struct process {
+    char *model, *device;
+    int64_t memory; /* bytes; 0: no limit */
+};
+
+static const char *const KINDS[] = {"tokens", "melody", NULL};
+
+static const struct setting SETTINGS[] = {
+    {.name = "input", .type = SETTING_STRING, .offset = offsetof(struct request, input), .argument = "FILE",
+     .help = "any audio file; it is resampled and mixed to what the model wants"},
+    {.name = "as", .type = SETTING_CHOICE, .offset = offsetof(struct request, as), .argument = "tokens|melody", .choices = KINDS,
+     .help = "tokens: to go on after, with sample-tokens --continue; melody: to follow, with sample-tokens --melody"},
+    {.name = "duration", .type = SETTING_NUMBER, .offset = offsetof(struct request, duration), .argument = "SECONDS",
+     .help = "melody: of the piece that shall follow it (default: one window); tokens: encode only the first SECONDS",
+     .above = true, .maximum = LONGEST_SECONDS},
+    {.name = "output", .type = SETTING_STRING, .offset = offsetof(struct request, output), .argument = "FILE",
+     .help = "the tokens or melody file to write"},
+    {.name = "model", .type = SETTING_STRING, .scope = SCOPE_PROCESS, .offset = offsetof(struct process, model), .argument = "MODEL",
+     .help = "a folder, a short name (small, melody, demo, ...) or a hub id"},
+    {.name = "device", .type = SETTING_STRING, .scope = SCOPE_PROCESS, .offset = offsetof(struct process, device),
+     .argument = "auto|cpu|cuda[:N]", .help = "where to compute (default: auto)"},
+    {.name = "memory", .type = SETTING_SIZE, .scope = SCOPE_PROCESS, .offset = offsetof(struct process, memory), .argument = "SIZE",
+     .help = "most to allocate for weights and work, such as 512M"},
+    {0},
+};
+
+static int check(const void *process, void *job)
+{
+    const struct process *settings = process;
+    const struct request *request = job;
+    if (!settings->model)
+        return misuse("--model is missing: the model that the result is for");
+    if (!request->input)
+        return misuse("--input is missing: the audio file to encode");
+    if (!request->as)
+        return misuse("--as is missing: 'tokens' to go on after the input, or 'melody' to follow it");
+    if (!request->output)
+        return misuse("--output is missing: the file to write");
+    return 0;
+}
+
+static int outputs(const void *job, void (*each)(void *context, const char *path), void *context)
+{
+    each(context, ((const struct request *)job)->output);
+    return 0;
+}
+
+/* What the jobs share, each part opened when the first job needs it. */
+struct workshop {
+    struct model model;
+    char *identity;
+    struct device device;
+    int64_t memory;
+    struct chunking chunking;
+    struct encoder encoder;
+    struct chroma chroma;
+};
+
+static int open_encoder(struct workshop *shop)
+{
+    if (shop->encoder.weights.count)
+        return 0;
+    if (geometry_encoder_plan(&shop->model.codec, shop->model.language.channels, shop->memory, &shop->chunking))
+        return failure_within("'%s'", shop->model.name);
+    return encoder_open(&shop->encoder, &shop->model.codec, shop->model.folder, shop->device);
+}
+
+/* NULL after a failure. */
+static json_t *encode_melody(struct workshop *shop, const struct request *request)
+{
+    if (shop->model.kind != MODEL_MELODY) {
+        fail("'%s' follows no melody: use a melody model such as melody or stereo-melody", shop->model.name);
+        return NULL;
+    }
+    if (tune_fits(&shop->model, request, shop->memory) || (!shop->chroma.bank && chroma_open(&shop->chroma, shop->device)))
+        return NULL;
+    return tune_encode(&shop->chroma, &shop->model, shop->identity, request);
+}
+
+static json_t *encode_job(struct workshop *shop, const struct request *request)
+{
+    if (strcmp(request->as, "melody") == 0)
+        return encode_melody(shop, request);
+    return open_encoder(shop) ? NULL : clip_encode(&shop->encoder, shop->chunking, &shop->model, shop->identity, request);
+}
+
+static int open_workshop(struct workshop *shop, const struct tool_run *run)
+{
+    const struct process *process = run->process;
+    shop->memory = process->memory;
+    if (model_open(&shop->model, process->model) || libtorch_open(run->threads) ||
+        device_resolve(process->device ? process->device : "auto", &shop->device))
+        return -1;
+    shop->identity = model_identity(&shop->model);
+    return failed() ? -1 : 0;
+}
+
+static int work(struct tool_run *run)
+{
+    struct workshop shop = {0};
+    int result = open_workshop(&shop, run);
+    for (size_t i = 0; i < run->count && result == 0; i++)
+        if (tool_job_begin(run, i))
+            tool_job_end(run, i, encode_job(&shop, tool_job(run, i)));
+    encoder_release(&shop.encoder);
+    chroma_release(&shop.chroma);
+    model_release(&shop.model);
+    free(shop.identity);
+    return result;
+}
+
+static const struct tool TOOL = {
+    .name = "encode-audio",
+    .purpose = "Turns sound into tokens to continue, or into a melody to follow.",
+    .usage = "--model MODEL --input FILE --as tokens|melody --output FILE",
+    .settings = SETTINGS,
+    .job_size = sizeof(struct request),
+    .process_size = sizeof(struct process),
+    .check = check,
+    .outputs = outputs,
+    .work = work,
+};
+
+int main(int argc, char **argv) { return tool_main(&TOOL, argc, argv); }
