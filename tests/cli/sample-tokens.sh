@@ -31,6 +31,7 @@ check 'the same again' 0 '' '' -- tokens --output again.tokens --duration 3
 that 'is the same file, byte for byte' cmp three.tokens again.tokens
 check 'another seed' 0 '' '' -- tokens --output other.tokens --duration 3 --seed 9223372036854775807
 that 'gives other tokens' differ three.tokens other.tokens
+that 'verify knows the vocabulary' bash -c '"$1/verify" three.tokens | grep -q "\"check\":\"range\",[^}]*\"status\":\"ok\""' _ "$BIN"
 check 'an audition' 0 '' '' -- tokens --output audition.tokens --duration 2
 that 'is the beginning of the take' cmp <(first_frames ten.tokens 97) <(first_frames audition.tokens 97)
 check 'one frame' 0 '' '' -- tokens --output frame.tokens --duration 0.02

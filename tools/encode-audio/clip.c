@@ -75,9 +75,9 @@ static int write(const struct clip *clip, const struct model *model, const char 
     json_t *recipe = request_recipe(request, model, identity);
     if (!recipe)
         return -1;
-    json_object_update_new(recipe, json_pack("{s:I, s:I, s:I, s:I}", "frame_rate", (json_int_t)model->frame_rate_hz, "sample_rate",
-                                             (json_int_t)model->codec.rate_hz, "channels", (json_int_t)clip->channels, "frames",
-                                             (json_int_t)frames));
+    json_object_update_new(recipe, json_pack("{s:I, s:I, s:I, s:I, s:I}", "frame_rate", (json_int_t)model->frame_rate_hz, "sample_rate",
+                                             (json_int_t)model->codec.rate_hz, "channels", (json_int_t)clip->channels, "vocabulary",
+                                             (json_int_t)model->codec.codebook_size, "frames", (json_int_t)frames));
     if (request->duration > 0)
         json_object_set_new(recipe, "duration", json_real(request->duration));
     int32_t *codes = gather(clip, model->codec.codebooks);

@@ -346,10 +346,10 @@ json_t *take_recipe(const struct take *take, const char *identity, json_t *engin
 {
     const struct model *model = take->model;
     json_t *recipe = json_pack(
-        "{s:s, s:i, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:f, s:f, s:o}", "tool", "sample-tokens", "version",
+        "{s:s, s:i, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:f, s:f, s:o}", "tool", "sample-tokens", "version",
         SAMPLE_TOKENS_RESULT, "model", identity, "model_name", model->name, "frame_rate", (json_int_t)model->frame_rate_hz,
-        "sample_rate", (json_int_t)model->codec.rate_hz, "channels", (json_int_t)model->language.channels, "frames",
-        (json_int_t)take->total, "window_frames", (json_int_t)model->window_frames, "stride_frames", (json_int_t)take->stride,
+        "sample_rate", (json_int_t)model->codec.rate_hz, "channels", (json_int_t)model->language.channels, "vocabulary",
+        (json_int_t)model->language.vocabulary, "frames", (json_int_t)take->total, "window_frames", (json_int_t)model->window_frames, "stride_frames", (json_int_t)take->stride,
         "seed", (json_int_t)take->request->seed, "temperature", take->sampling.temperature, "top_k",
         (json_int_t)take->sampling.top_k, "top_p", take->sampling.top_p, "guidance", take->guidance, "sections", sections_recipe(take));
     assert(recipe);

@@ -90,9 +90,10 @@ static void check_variety(const struct heard *heard, struct findings *findings)
         return;
     }
     int fewest = fewest_distinct(&heard->codes, window, &start);
-    finding_number(findings, CHECK_VARIETY, verdict_if(true, fewest >= MOST_DISTINCT), fewest, MOST_DISTINCT,
-                   "%s%d different frames in the %.3g s from %.3g s on, at least %d needed", fewest < MOST_DISTINCT ? "only " : "",
-                   fewest, seconds_of(heard, window), seconds_of(heard, start), MOST_DISTINCT);
+    bool varied = fewest >= MOST_DISTINCT; /* counting stops there */
+    finding_number(findings, CHECK_VARIETY, verdict_if(true, varied), fewest, MOST_DISTINCT,
+                   varied ? "at least %d different frames in every %.3g s" : "only %d different frames in the %.3g s from %.3g s on", fewest,
+                   seconds_of(heard, window), seconds_of(heard, start));
 }
 
 static double frame_rate_of(const struct tokens *tokens)
