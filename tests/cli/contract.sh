@@ -68,4 +68,8 @@ spared in.condition "${sample[@]}" --section 0=in.condition --output ./in.condit
 spared in.tokens "${decode[@]}" --tokens in.tokens --output ./in.tokens
 spared in.wav "${transcode[@]}" --input in.wav --output ./in.wav
 spared in.wav "${verify[@]}" in.wav --report ./in.wav
+spared in.tokens "${sample[@]}" --condition in.condition --melody in.tokens --output ./in.tokens
+spared in.wav "${decode[@]}" --tokens in.tokens --splice in.wav --output ./in.wav
+spared in.wav "$BIN/encode-audio" --model "$MODEL" --as tokens --input in.wav --output ./in.wav
+check 'encode-audio: a word that is no device' 2 '' "'warp' is no device" -- "$BIN/encode-audio" --model "$MODEL" --as tokens --input in.wav --output o --device warp
 finish

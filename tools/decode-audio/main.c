@@ -5,11 +5,7 @@
 #include "base/file.h"
 #include "base/tool.h"
 #include "decode-audio/clip.h"
-
-struct process {
-    char *model, *device;
-    int64_t memory; /* bytes; 0: no limit */
-};
+#include "nn/neural-settings.h"
 
 struct job {
     char *tokens, *output;
@@ -22,18 +18,13 @@ static const struct setting SETTINGS[] = {
      .help = "an audio file that the tokens continue: its own samples are put back before the continuation"},
     {.name = "output", .type = SETTING_STRING, .offset = offsetof(struct job, output), .argument = "FILE",
      .help = "the WAV file to write: 32-bit float at the codec's rate, never clamped"},
-    {.name = "model", .type = SETTING_STRING, .scope = SCOPE_PROCESS, .offset = offsetof(struct process, model), .argument = "MODEL",
-     .help = "a folder, a short name (small, medium, demo, ...) or a hub id"},
-    {.name = "device", .type = SETTING_STRING, .scope = SCOPE_PROCESS, .offset = offsetof(struct process, device),
-     .argument = "auto|cpu|cuda[:N]", .help = "where to compute (default: auto)"},
-    {.name = "memory", .type = SETTING_SIZE, .scope = SCOPE_PROCESS, .offset = offsetof(struct process, memory), .argument = "SIZE",
-     .help = "most to allocate for weights and work, such as 512M"},
+    NEURAL_SETTINGS,
     {0},
 };
 
 static int check(const void *process, void *job)
 {
-    const struct process *settings = process;
+    const struct neural_settings *settings = process;
     const struct job *work = job;
     if (!settings->model)
         return misuse("--model is missing: the model that the tokens were sampled with");
@@ -43,7 +34,7 @@ static int check(const void *process, void *job)
         return misuse("--tokens is missing: the file to decode");
     if (!work->output)
         return misuse("--output is missing: the WAV file to write");
-    return file_not_replaced(work->tokens, work->output);
+    return file_not_replaced(work->tokens, work->output) || file_not_replaced(work->splice, work->output) ? -1 : 0;
 }
 
 static int outputs(const void *job, void (*each)(void *context, const char *path), void *context)
@@ -74,7 +65,7 @@ static void decode_all(struct tool_run *run, const struct decoder *decoder)
 
 static int open_codec(const struct tool_run *run, const struct model *model, struct chunking *chunking, struct codec *codec)
 {
-    const struct process *process = run->process;
+    const struct neural_settings *process = run->process;
     struct device device;
     if (geometry_plan(&model->codec, model->language.channels, process->memory, chunking))
         return failure_within("'%s'", model->name);
@@ -85,7 +76,7 @@ static int open_codec(const struct tool_run *run, const struct model *model, str
 
 static int work(struct tool_run *run)
 {
-    const struct process *process = run->process;
+    const struct neural_settings *process = run->process;
     struct model model = {0};
     struct codec codec = {0};
     struct chunking chunking;
@@ -105,7 +96,7 @@ static const struct tool TOOL = {
     .usage = "--model MODEL --tokens FILE --output FILE",
     .settings = SETTINGS,
     .job_size = sizeof(struct job),
-    .process_size = sizeof(struct process),
+    .process_size = sizeof(struct neural_settings),
     .check = check,
     .outputs = outputs,
     .work = work,

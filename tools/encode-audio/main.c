@@ -5,16 +5,13 @@
 #include <string.h>
 
 #include "base/failure.h"
+#include "base/file.h"
 #include "base/tool.h"
 #include "encode-audio/clip.h"
 #include "encode-audio/tune.h"
+#include "nn/neural-settings.h"
 
 #define LONGEST_SECONDS 14400.0
-
-struct process {
-    char *model, *device;
-    int64_t memory; /* bytes; 0: no limit */
-};
 
 static const char *const KINDS[] = {"tokens", "melody", NULL};
 
@@ -28,28 +25,25 @@ static const struct setting SETTINGS[] = {
      .above = true, .maximum = LONGEST_SECONDS},
     {.name = "output", .type = SETTING_STRING, .offset = offsetof(struct request, output), .argument = "FILE",
      .help = "the tokens or melody file to write"},
-    {.name = "model", .type = SETTING_STRING, .scope = SCOPE_PROCESS, .offset = offsetof(struct process, model), .argument = "MODEL",
-     .help = "a folder, a short name (small, melody, demo, ...) or a hub id"},
-    {.name = "device", .type = SETTING_STRING, .scope = SCOPE_PROCESS, .offset = offsetof(struct process, device),
-     .argument = "auto|cpu|cuda[:N]", .help = "where to compute (default: auto)"},
-    {.name = "memory", .type = SETTING_SIZE, .scope = SCOPE_PROCESS, .offset = offsetof(struct process, memory), .argument = "SIZE",
-     .help = "most to allocate for weights and work, such as 512M"},
+    NEURAL_SETTINGS,
     {0},
 };
 
 static int check(const void *process, void *job)
 {
-    const struct process *settings = process;
+    const struct neural_settings *settings = process;
     const struct request *request = job;
     if (!settings->model)
         return misuse("--model is missing: the model that the result is for");
+    if (device_check(settings->device))
+        return -1;
     if (!request->input)
         return misuse("--input is missing: the audio file to encode");
     if (!request->as)
         return misuse("--as is missing: 'tokens' to go on after the input, or 'melody' to follow it");
     if (!request->output)
         return misuse("--output is missing: the file to write");
-    return 0;
+    return file_not_replaced(request->input, request->output);
 }
 
 static int outputs(const void *job, void (*each)(void *context, const char *path), void *context)
@@ -99,7 +93,7 @@ static json_t *encode_job(struct workshop *shop, const struct request *request)
 
 static int open_workshop(struct workshop *shop, const struct tool_run *run)
 {
-    const struct process *process = run->process;
+    const struct neural_settings *process = run->process;
     shop->memory = process->memory;
     if (model_open(&shop->model, process->model) || libtorch_open(run->threads) ||
         device_resolve(process->device ? process->device : "auto", &shop->device))
@@ -128,7 +122,7 @@ static const struct tool TOOL = {
     .usage = "--model MODEL --input FILE --as tokens|melody --output FILE",
     .settings = SETTINGS,
     .job_size = sizeof(struct request),
-    .process_size = sizeof(struct process),
+    .process_size = sizeof(struct neural_settings),
     .check = check,
     .outputs = outputs,
     .work = work,

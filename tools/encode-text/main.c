@@ -14,13 +14,9 @@
 #include "encode-text/t5.h"
 #include "encode-text/tokenizer.h"
 #include "formats/stage.h"
+#include "nn/neural-settings.h"
 
 enum { MAX_PROMPT_FILE = 1 << 20 };
-
-struct process {
-    char *model, *device;
-    int64_t memory; /* bytes; 0: what this machine has */
-};
 
 struct job {
     char *prompt, *prompt_file, *output;
@@ -42,18 +38,13 @@ static const struct setting SETTINGS[] = {
     {.name = "prompt-file", .type = SETTING_STRING, .offset = offsetof(struct job, prompt_file), .argument = "FILE",
      .help = "the same from a file in UTF-8, without its last line end (- for stdin)"},
     {.name = "output", .type = SETTING_STRING, .offset = offsetof(struct job, output), .argument = "FILE", .help = "the condition to write"},
-    {.name = "model", .type = SETTING_STRING, .scope = SCOPE_PROCESS, .offset = offsetof(struct process, model), .argument = "MODEL",
-     .help = "a folder, a short name (small, medium, demo, ...) or a hub id"},
-    {.name = "device", .type = SETTING_STRING, .scope = SCOPE_PROCESS, .offset = offsetof(struct process, device),
-     .argument = "auto|cpu|cuda[:N]", .help = "where to compute (default: auto)"},
-    {.name = "memory", .type = SETTING_SIZE, .scope = SCOPE_PROCESS, .offset = offsetof(struct process, memory), .argument = "SIZE",
-     .help = "most to allocate for weights and work, such as 512M"},
+    NEURAL_SETTINGS,
     {0},
 };
 
 static int check(const void *process, void *job)
 {
-    const struct process *settings = process;
+    const struct neural_settings *settings = process;
     const struct job *work = job;
     if (!settings->model)
         return misuse("--model is missing: the model whose text encoder is to read the prompt");
@@ -197,7 +188,7 @@ static bool has_text(struct tool_run *run)
 
 static int open_encoder(struct encoder *encoder, struct tool_run *run)
 {
-    const struct process *process = run->process;
+    const struct neural_settings *process = run->process;
     encoder->memory = process->memory;
     if (model_open(&encoder->model, process->model))
         return -1;
@@ -231,7 +222,7 @@ static const struct tool TOOL = {
     .usage = "--model MODEL --prompt TEXT --output FILE",
     .settings = SETTINGS,
     .job_size = sizeof(struct job),
-    .process_size = sizeof(struct process),
+    .process_size = sizeof(struct neural_settings),
     .check = check,
     .outputs = outputs,
     .work = work,

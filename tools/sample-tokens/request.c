@@ -59,7 +59,8 @@ int request_check(const struct request *request, bool needs_output)
 {
     if (needs_output && !request->output)
         return misuse("--output is missing: the tokens file to write");
-    if (file_not_replaced(request->condition, request->output) || file_not_replaced(request->earlier, request->output))
+    if (file_not_replaced(request->condition, request->output) || file_not_replaced(request->earlier, request->output) ||
+        file_not_replaced(request->melody, request->output))
         return -1;
     return check_sections(request);
 }
