@@ -94,6 +94,7 @@ check 'the next render' 0 'a: .*made' '.*' -- render game.yaml
 
 check 'generate with a melody' 0 'one.ogg, seed 1, made' '' -- "$LEITMOTIF" generate --model ./m/follows --melody tunes/one.wav --seed 1 -o one.ogg x
 check 'generate: no melody model' 2 '' "^leitmotif: '--melody': 'plain' is no melody model; use one, such as --model melody$" -- "$LEITMOTIF" generate --model ./m/plain --melody tunes/one.wav -o two.ogg x
+check 'generate does not replace its melody' 2 '' "'tunes/one.wav' cannot be both input and output" -- "$LEITMOTIF" generate --model ./m/follows --melody tunes/one.wav --force -o tunes/one.wav x
 check 'generate: no file' 1 '' "^leitmotif: '--melody': cannot open 'none.wav': No such file" -- "$LEITMOTIF" generate --model ./m/follows --melody none.wav -o two.ogg x
 
 # --- continued tracks ---

@@ -168,7 +168,7 @@ static int check_places(const struct target *target, const struct project *proje
         if (!replace && file_exists(place))
             result = fail("'%s' exists already; --force replaces it", place);
         else
-            result = output_check(place);
+            result = file_not_replaced(project->takes[0].melody_file, place) || output_check(place) ? -1 : 0;
         free(place);
     }
     return result;
