@@ -23,6 +23,9 @@ int trace_settings(struct engine_settings *settings, const struct model *model, 
 /* drawn: whose columns to feed; NULL: draw. The engine is engine cpu's, opened with trace_settings. */
 int trace_make(struct trace *trace, struct engine *engine, const struct model *model, const struct request *request,
                const struct trace *drawn);
+/* As it would have been with all logits divided by `temperature`. */
+void trace_warm(struct trace *trace, const struct trace *drawn, double temperature);
+
 void trace_release(struct trace *trace); /* accepts all-zero and half-made */
 
 #endif

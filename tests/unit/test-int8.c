@@ -91,11 +91,11 @@ static void int8_keeps_its_limits(void **state)
     (void)state;
     for (int kind = 0; kind < LOGITS_KINDS; kind++) {
         struct divergence d = shown("int8", &exact, &int8, kind);
-        assert_true(d.relative_rms > 0);
-        assert_true(d.relative_rms < 0.02);
-        assert_true(d.kl_mean < 0.002);
-        assert_true(d.kl_largest < 0.02);
-        assert_true(d.same_greedy > 0.95);
+        assert_true(d.relative_rms > 0);      /* the largest measured: */
+        assert_true(d.relative_rms < 0.02);   /* 8.4e-3 */
+        assert_true(d.kl_mean < 0.001);       /* 1.8e-4 */
+        assert_true(d.kl_largest < 0.01);     /* 1.6e-3 */
+        assert_true(d.same_greedy > 0.95);    /* the smallest: 0.976 */
     }
 }
 
@@ -106,8 +106,8 @@ static void the_weights_are_all_that_is_lost(void **state)
     for (int kind = 0; kind < LOGITS_KINDS; kind++) {
         struct divergence all = divergence_of(&exact, &int8, kind), weights = shown("weights", &exact, &rounded, kind);
         struct divergence activations = shown("activations", &rounded, &int8, kind);
-        assert_true(activations.relative_rms < all.relative_rms / 10);
-        assert_true(activations.kl_mean < all.kl_mean / 100);
+        assert_true(activations.relative_rms < all.relative_rms / 10); /* 1/31 */
+        assert_true(activations.kl_mean < all.kl_mean / 100);          /* 1/1200 */
         assert_true(weights.relative_rms > all.relative_rms * 0.95 && weights.relative_rms < all.relative_rms * 1.05);
     }
 }
