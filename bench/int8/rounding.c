@@ -4,8 +4,9 @@
 #include <math.h>
 
 #define MOST_WEIGHT 127.0f
-#define LEAST_CLIP 0.6f /* of the largest weight */
+#define LEAST_CLIP 0.8f /* of the largest weight */
 #define CLIP_STEP 0.02f
+#define ROUND_TO_INTEGER 0x1.8p+23f /* added and subtracted: rounds to even, without a call of the C library */
 
 /* One output's weights stand PANEL apart (cpu/kernels.h). */
 
@@ -19,7 +20,8 @@ static float largest_of(const float *column, int64_t inputs)
 
 static float rounded(float weight, float scale)
 {
-    return fmaxf(-MOST_WEIGHT, fminf(MOST_WEIGHT, rintf(weight / scale))) * scale;
+    float q = weight / scale + ROUND_TO_INTEGER - ROUND_TO_INTEGER;
+    return (q > MOST_WEIGHT ? MOST_WEIGHT : q < -MOST_WEIGHT ? -MOST_WEIGHT : q) * scale;
 }
 
 static double squared_error(const float *column, int64_t inputs, float scale)
