@@ -64,9 +64,19 @@ $(BUILD)/fuzz/$1: $(BUILD)/tests/fuzz/$1.o $(call archives,$2)
 endef
 $(eval $(call fuzzer,fuzz-formats,formats base,$(BASE) $(MODEL)))
 
+# bench program NAME, programs whose objects (but main) it links, layers, packages: made of bench/NAME/ and those.
+define bench_program
+BENCHES += $(BUILD)/bench/$1
+$(BUILD)/bench/$1: $(patsubst bench/%.c,$(BUILD)/bench/objects/%.o,$(wildcard bench/$1/*.c)) $(foreach p,$2,$(filter-out %/main.o,$(call objects,$p))) $(call archives,$3) bench/$1
+	@mkdir -p $$(@D)
+	$$(call say,LD,$$@)$$(CC) $$(LDFLAGS) -o $$@ $$(filter %.o %.a,$$^) $$(call packages,$4) $$(LDLIBS)
+endef
+$(eval $(call bench_program,make-model,,nn formats base,$(BASE) $(MODEL)))
+$(eval $(call bench_program,sample,sample-tokens,nn libtorch formats base,$(BASE) $(MODEL)))
+
 all: $(PROGRAMS:%=$(BUILD)/bin/%)
 .PHONY: tests
-tests: all $(TESTS) $(FUZZERS)
+tests: all $(TESTS) $(FUZZERS) $(BENCHES)
 
 $(foreach layer,$(LAYERS),$(eval $(BUILD)/lib/$(layer).a: $(call objects,lib/$(layer)) tools/lib/$(layer)))
 $(BUILD)/lib/%.a:
@@ -79,10 +89,13 @@ $(BUILD)/%.o: tools/%.c
 $(BUILD)/%.o: tools/%.cc
 	@mkdir -p $(@D)
 	$(call say,CXX,$@)$(CXX) $(CPPFLAGS) $(CXXFLAGS) -MMD -MP -c -o $@ $<
+$(BUILD)/bench/objects/%.o: bench/%.c
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 $(BUILD)/tests/%.o: tests/%.c
 	@mkdir -p $(@D)
 	$(call say,CC,$@)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
--include $(wildcard $(BUILD)/*/*.d $(BUILD)/lib/*/*.d $(BUILD)/tests/unit/*.d)
+-include $(wildcard $(BUILD)/*/*.d $(BUILD)/lib/*/*.d $(BUILD)/tests/unit/*.d $(BUILD)/bench/objects/*/*.d)
 
 .PHONY: demo clean help
 demo: all ## render pipelines/demo.yaml with the demo model and say where the page is

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * bandwidth - how fast this machine reads memory, with the threads and pages that an engine has: the limit of a step that
+ * reads every weight once.
+ *
+ * One block of memory, far larger than the caches, in huge pages where the kernel gives them; each thread reads its own
+ * part from end to end. This module must not know models.
+ */
+#ifndef LEITMOTIF_BENCH_BANDWIDTH_H
+#define LEITMOTIF_BENCH_BANDWIDTH_H
+
+#include <stddef.h>
+
+struct bandwidth;
+
+/* Takes the memory and starts the threads, which sleep between passes. NULL on failure. */
+struct bandwidth *bandwidth_open(size_t bytes, int threads);
+void bandwidth_close(struct bandwidth *bandwidth); /* NULL is fine */
+
+/* Reads all of it once. Bytes per second. */
+double bandwidth_pass(struct bandwidth *bandwidth);
+
+#endif
