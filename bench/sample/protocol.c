@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "protocol.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/failure.h"
+#include "base/memory.h"
+#include "base/progress.h"
+#include "base/text.h"
+#include "cell.h"
+
+enum { TURN = 20, LONGEST_TEXT = 4096, DEFAULT_BUFFER = 512 << 20 };
+
+/* One run of a protocol. */
+struct session {
+    const struct protocol *protocol;
+    struct load load;
+    struct bandwidth *bandwidth;
+    json_t *cells;
+    int64_t done, total; /* steps */
+};
+
+/* what to measure */
+
+void protocol_defaults(struct protocol *protocol)
+{
+    protocol->frames = 500;
+    protocol->late = 1400;
+    protocol->window = 16;
+    protocol->buffer = DEFAULT_BUFFER;
+}
+
+/* Numbers as asked for, or `usual`, which ends with 0. Returns how many, or -1. */
+static int read_list(const struct string_list *given, const char *option, const int64_t *usual, int64_t most, int64_t *numbers, size_t room)
+{
+    size_t count = 0;
+    for (; given->count == 0 && usual[count]; count++)
+        numbers[count] = usual[count];
+    if (given->count > room)
+        return misuse("'--%s' is given %zu times, at most %zu are possible", option, given->count, room);
+    for (size_t i = 0; i < given->count; i++, count++)
+        if (parse_integer(given->items[i], &numbers[i]) || numbers[i] < 1 || numbers[i] > most)
+            return misuse("'--%s %s': expected a number from 1 to %lld", option, given->items[i], (long long)most);
+    return (int)count;
+}
+
+int protocol_check(struct protocol *protocol)
+{
+    static const int64_t usual_tracks[] = {1, 2, 4, 8, 16, 0}, usual_texts[] = {10, 150, 0};
+    int64_t tracks[MOST_SLOTS];
+    protocol->track_count = read_list(&protocol->tracks_given, "tracks", usual_tracks, MOST_SLOTS, tracks, MOST_SLOTS);
+    protocol->text_count = read_list(&protocol->texts_given, "text", usual_texts, LONGEST_TEXT, protocol->texts, MOST_TEXTS);
+    if (protocol->track_count < 0 || protocol->text_count < 0)
+        return -1;
+    for (int i = 0; i < protocol->track_count; i++) {
+        protocol->tracks[i] = (int)tracks[i];
+        if (i && tracks[i] <= tracks[i - 1])
+            return misuse("'--tracks %lld' after %lld: give rising numbers", (long long)tracks[i], (long long)tracks[i - 1]);
+    }
+    if (protocol->frames < 4 * protocol->window)
+        return misuse("'--frames %lld' is less than four windows of %lld", (long long)protocol->frames, (long long)protocol->window);
+    return 0;
+}
+
+/* measuring */
+
+static int measure(struct session *session, struct cell *cell, int64_t steps)
+{
+    int result = cell_measure(cell, &session->load, session->bandwidth, steps);
+    progress_step("sample", session->done += steps, session->total);
+    return result;
+}
+
+/* Adds the cell to the results and empties it. */
+static void note_cell(struct session *session, struct cell *cell, const char *how)
+{
+    if (!failed())
+        json_array_append_new(session->cells, cell_json(cell, session->load.model, how));
+    cell_release(cell);
+}
+
+/* One track of each length of text, in turns. */
+static void measure_every_frame(struct session *session)
+{
+    const struct protocol *protocol = session->protocol;
+    struct cell cells[MOST_TEXTS] = {0};
+    for (int i = 0; i < protocol->text_count && !failed(); i++) {
+        cells[i] = (struct cell){.first = i, .tracks = 1, .text = protocol->texts[i]};
+        load_admit(&session->load, i, protocol->texts[i]);
+    }
+    for (int64_t frame = 0; frame < protocol->frames; frame += TURN)
+        for (int i = 0; i < protocol->text_count && !failed(); i++)
+            measure(session, &cells[i], protocol->frames - frame < TURN ? protocol->frames - frame : TURN);
+    for (int i = 0; i < protocol->text_count; i++)
+        note_cell(session, &cells[i], "every frame");
+}
+
+static json_t *measure_late(struct session *session)
+{
+    const struct protocol *protocol = session->protocol;
+    struct cell cell = {.tracks = 1, .text = protocol->texts[0]};
+    if (failed() || load_admit(&session->load, 0, cell.text))
+        return NULL;
+    double start = clock_seconds();
+    load_reach(&session->load, 0, protocol->late);
+    double seconds = clock_seconds() - start;
+    if (!failed())
+        measure(session, &cell, protocol->window);
+    note_cell(session, &cell, "late window");
+    return json_pack("{s:I, s:f, s:f}", "columns", (json_int_t)protocol->late, "seconds", seconds, "columns_per_second",
+                     (double)protocol->late / seconds);
+}
+
+/* Every slot is brought to the middle once; each number of tracks takes other slots as far as there are any. */
+static void measure_many(struct session *session, int64_t text)
+{
+    const struct protocol *protocol = session->protocol;
+    int slots = session->load.settings.slots;
+    for (int i = 0; i < slots && !failed(); i++)
+        if (load_admit(&session->load, i, text) == 0)
+            load_reach(&session->load, i, session->load.settings.prefill);
+    for (int i = 0; i < protocol->track_count && !failed(); i++) {
+        int tracks = protocol->tracks[i];
+        struct cell cell = {.first = 2 * tracks <= slots ? tracks : 0, .tracks = tracks, .text = text};
+        if (measure(session, &cell, protocol->window / 2) == 0)
+            measure(session, &cell, protocol->window - protocol->window / 2);
+        note_cell(session, &cell, "middle window");
+    }
+}
+
+/* running */
+
+static int64_t largest_of(const int64_t *numbers, int count)
+{
+    int64_t largest = 0;
+    for (int i = 0; i < count; i++)
+        largest = numbers[i] > largest ? numbers[i] : largest;
+    return largest;
+}
+
+static struct engine_settings settings_for(const struct protocol *protocol)
+{
+    return (struct engine_settings){.weights = strcmp(protocol->weights, "f32") == 0 ? ELEMENT_F32 : ELEMENT_F16,
+                                    .cache = protocol->cache && strcmp(protocol->cache, "f32") == 0 ? ELEMENT_F32 : ELEMENT_F16,
+                                    .rows = GUIDED_ROWS,
+                                    .text_tokens = largest_of(protocol->texts, protocol->text_count)};
+}
+
+static json_t *run_single(struct session *session, const struct engine_operations *operations, const struct model *model,
+                          struct checkpoint *checkpoint)
+{
+    const struct protocol *protocol = session->protocol;
+    struct engine_settings settings = settings_for(protocol);
+    int64_t last = protocol->late + protocol->window;
+    json_t *prefill = NULL;
+    settings.slots = protocol->text_count;
+    settings.positions = protocol->frames > last ? protocol->frames : last;
+    settings.prefill = protocol->late ? protocol->late : 1;
+    if (load_open(&session->load, operations, model, checkpoint, &settings) == 0) {
+        measure_every_frame(session);
+        prefill = protocol->late ? measure_late(session) : NULL;
+    }
+    load_close(&session->load);
+    return prefill ? prefill : json_null();
+}
+
+static void run_many(struct session *session, const struct engine_operations *operations, const struct model *model,
+                     struct checkpoint *checkpoint)
+{
+    const struct protocol *protocol = session->protocol;
+    struct engine_settings settings = settings_for(protocol);
+    settings.slots = protocol->tracks[protocol->track_count - 1];
+    settings.prefill = protocol->frames / 2 - protocol->window;
+    settings.positions = settings.prefill + protocol->track_count * protocol->window;
+    if (load_open(&session->load, operations, model, checkpoint, &settings) == 0)
+        for (int i = 0; i < protocol->text_count; i++)
+            measure_many(session, protocol->texts[i]);
+    load_close(&session->load);
+}
+
+json_t *protocol_run(const struct protocol *protocol, const struct engine_operations *operations, const struct model *model,
+                     struct checkpoint *checkpoint, int threads)
+{
+    struct session session = {.protocol = protocol, .cells = json_array()};
+    json_t *prefill = NULL;
+    session.total = protocol->text_count * (protocol->frames + protocol->track_count * protocol->window) +
+                    (protocol->late ? protocol->window : 0);
+    session.bandwidth = bandwidth_open((size_t)protocol->buffer, threads);
+    if (session.bandwidth) {
+        prefill = run_single(&session, operations, model, checkpoint);
+        if (!failed())
+            run_many(&session, operations, model, checkpoint);
+    }
+    bandwidth_close(session.bandwidth);
+    if (!failed())
+        return json_pack("{s:s, s:s, s:s, s:i, s:o, s:o}", "engine", operations->name, "weights", protocol->weights, "cache",
+                         protocol->cache ? protocol->cache : "f16", "threads", threads, "steps", session.cells, "prefill", prefill);
+    json_decref(session.cells);
+    json_decref(prefill);
+    return NULL;
+}
