@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * bandwidth - how fast this machine reads memory, with the threads and pages that an engine has: the limit of a step that
- * reads every weight once.
+ * bandwidth - how fast this machine reads memory: the limit of a step that reads every weight once.
  *
- * One block of memory, far larger than the caches, in huge pages where the kernel gives them; each thread reads its own
- * part from end to end. This module must not know models.
+ * One block of memory, far larger than the caches, read from end to end with the threads and the pages that weights have
+ * (cpu/pool.h, cpu/pages.h). This module must not know models.
  */
 #ifndef LEITMOTIF_BENCH_BANDWIDTH_H
 #define LEITMOTIF_BENCH_BANDWIDTH_H

@@ -50,7 +50,8 @@ json_t *spread_json(const struct series *series, double factor)
 json_t *cell_json(const struct cell *cell, const struct model *model, const char *how)
 {
     double seconds = series_sum(&cell->steps), steps = (double)cell->steps.count, tracks = cell->tracks;
-    double rate = steps / seconds, bytes = (double)cell->bytes / steps, bandwidth = series_rank(&cell->bandwidth, 0.5);
+    double rate = steps / seconds, bytes = (double)cell->bytes / steps;
+    double share = bytes / series_rank(&cell->steps, 0.5) / series_rank(&cell->bandwidth, 0.5);
     json_t *times = spread_json(&cell->steps, 1e3);
     json_object_set_new(times, "mean", json_real(1e3 / rate));
     json_object_set_new(times, "drawing", json_real(1e3 * series_sum(&cell->drawing) / steps));
@@ -58,8 +59,8 @@ json_t *cell_json(const struct cell *cell, const struct model *model, const char
                      "text_tokens", (json_int_t)cell->text, "first_frame", (json_int_t)cell->begin, "mean_frame",
                      (double)cell->positions / steps / tracks, "steps", (json_int_t)cell->steps.count, "seconds", seconds,
                      "steps_per_second", rate, "track_steps_per_second", rate * tracks, "times_real_time",
-                     rate * tracks / (double)model->frame_rate_hz, "bytes_per_step", bytes, "share_of_bandwidth",
-                     bytes * rate / bandwidth, "milliseconds", times, "bandwidth_gb_per_second", spread_json(&cell->bandwidth, 1e-9));
+                     rate * tracks / (double)model->frame_rate_hz, "bytes_per_step", bytes, "share_of_bandwidth", share,
+                     "milliseconds", times, "bandwidth_gb_per_second", spread_json(&cell->bandwidth, 1e-9));
 }
 
 void cell_release(struct cell *cell)
