@@ -45,52 +45,6 @@ static float *scales_of(const struct matrix *matrix, int64_t index)
 
 /* packing */
 
-/* Is this float32 a float16 too? Normal: 10 bits of fraction, exponent -14 to 15. Subnormal: a multiple of 2^-24. */
-static bool half_holds(uint32_t bits)
-{
-    int exponent = (int)(bits >> 23 & 0xff) - 127;
-    uint32_t fraction = bits & 0x7fffff;
-    if (exponent >= -14)
-        return exponent <= 15 && (fraction & 0x1fff) == 0;
-    if (exponent < -24)
-        return (bits & 0x7fffffff) == 0;
-    return (fraction & ((1u << (-1 - exponent)) - 1)) == 0;
-}
-
-/* Element of an array that need not be aligned, as the bits of a float32. */
-static uint32_t element_bits(const struct array *array, int64_t index)
-{
-    const char *at = (const char *)array->data + index * (int64_t)element_size(array->type);
-    uint32_t bits = 0;
-    uint16_t half;
-    if (array->type == ELEMENT_F32) {
-        memcpy(&bits, at, sizeof bits);
-        return bits;
-    }
-    memcpy(&half, at, sizeof half);
-    if (array->type == ELEMENT_BF16)
-        return (uint32_t)half << 16;
-    float value = half_to_float(half);
-    memcpy(&bits, &value, sizeof bits);
-    return bits;
-}
-
-bool halves_hold(const struct array *array)
-{
-    for (int64_t i = 0; array->type != ELEMENT_F16 && i < array_elements(array); i++)
-        if (!half_holds(element_bits(array, i)))
-            return false;
-    return true;
-}
-
-static float element(const struct array *array, int64_t index)
-{
-    uint32_t bits = element_bits(array, index);
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
 struct packing {
     struct matrix *matrix;
     const struct array *const *parts;
@@ -117,14 +71,14 @@ static void pack_halves(uint16_t *column, const struct array *part, int64_t star
         if (part->type == ELEMENT_F16)
             memcpy(&column[i * PANEL], (const char *)part->data + (start + i) * (int64_t)sizeof *column, sizeof *column);
         else
-            column[i * PANEL] = float_to_half(element(part, start + i));
+            column[i * PANEL] = float_to_half(array_number(part, start + i));
     }
 }
 
 static void pack_floats(float *column, const struct array *part, int64_t start, int64_t inputs)
 {
     for (int64_t i = 0; i < inputs; i++)
-        column[i * PANEL] = element(part, start + i);
+        column[i * PANEL] = array_number(part, start + i);
 }
 
 /* Returns the scale; NaN when a weight is not finite, so that the result shows it. */
@@ -132,13 +86,13 @@ static float pack_bytes(int8_t *column, const struct array *part, int64_t start,
 {
     float largest = 0;
     for (int64_t i = 0; i < inputs; i++) {
-        float size = fabsf(element(part, start + i));
+        float size = fabsf(array_number(part, start + i));
         if (!isfinite(size))
             return NAN;
         largest = size > largest ? size : largest;
     }
     for (int64_t i = 0; largest > 0 && i < inputs; i++)
-        column[i / 2 * 2 * PANEL + i % 2] = (int8_t)lrint((double)element(part, start + i) / (double)largest * MOST_WEIGHT);
+        column[i / 2 * 2 * PANEL + i % 2] = (int8_t)lrint((double)array_number(part, start + i) / (double)largest * MOST_WEIGHT);
     return largest / MOST_WEIGHT;
 }
 

@@ -7,8 +7,6 @@
 #ifndef LEITMOTIF_CPU_MATRIX_H
 #define LEITMOTIF_CPU_MATRIX_H
 
-#include <stdbool.h>
-
 #include "cpu/kernels.h"
 #include "cpu/pool.h"
 
@@ -21,11 +19,8 @@ struct matrix {
 int64_t matrix_bytes(enum element_type type, int64_t outputs, int64_t inputs); /* a multiple of 64 */
 
 /* Fills a matrix whose sizes, type and memory are set from row-major parts that follow each other by rows, each with
- * these inputs and as many rows as its shape says. float32 that float16 does not hold is rounded: see halves_hold. */
+ * these inputs and as many rows as its shape says. float32 that float16 does not hold is rounded: see array_fits_half. */
 void matrix_pack(struct matrix *matrix, const struct array *const *parts, int count, struct pool *pool);
-
-/* Does float16 hold every number of the array exactly? */
-bool halves_hold(const struct array *array);
 
 /* What multiplying needs beside its operands. */
 struct multiplier {
