@@ -1,30 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "load.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "base/failure.h"
+#include "base/machine.h"
 #include "base/memory.h"
 #include "sample-tokens/philox.h"
 
 static const struct sampling USUAL = {.temperature = 1, .top_k = 250};
 static const double USUAL_GUIDANCE = 3;
-
-/* What the kernel could give without swapping; 0: it does not say. */
-static int64_t available_memory(void)
-{
-    char line[128];
-    long long kilobytes = 0;
-    FILE *file = fopen("/proc/meminfo", "r");
-    while (file && !kilobytes && fgets(line, sizeof line, file))
-        sscanf(line, "MemAvailable: %lld kB", &kilobytes);
-    if (file)
-        fclose(file);
-    return kilobytes << 10;
-}
 
 static int check_memory(struct load *load, struct checkpoint *checkpoint)
 {
@@ -33,11 +19,12 @@ static int check_memory(struct load *load, struct checkpoint *checkpoint)
         return -1;
     load->operations->plan_work(load->model, &load->settings, &plan);
     load->planned = memory_plan_total(&plan);
-    int64_t available = available_memory();
+    int64_t available = memory_available();
     if (!available || load->planned <= available)
         return 0;
     char *needed = memory_text(load->planned), *free_now = memory_text(available);
-    fail("'%s' with %d tracks needs %s; %s are free; give fewer --tracks", load->model->name, load->settings.slots, needed, free_now);
+    fail("'%s' with %d track%s of %lld frames needs %s; %s are free; give fewer --tracks or less --late", load->model->name,
+         load->settings.slots, load->settings.slots == 1 ? "" : "s", (long long)load->settings.positions, needed, free_now);
     free(needed);
     free(free_now);
     return -1;

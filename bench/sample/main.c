@@ -11,10 +11,10 @@
 #include "base/tool.h"
 #include "protocol.h"
 
-/* The first one is the default. */
-static const struct engine_operations *const ENGINES[] = {&ENGINE_TORCH};
+/* The first one is the default. Both compute on the CPU. */
+static const struct engine_operations *const ENGINES[] = {&ENGINE_CPU, &ENGINE_TORCH};
 
-static const char *const WEIGHTS[] = {"f32", "f16", NULL};
+static const char *const WEIGHTS[] = {"f32", "f16", "int8", NULL};
 static const char *const CACHES[] = {"f16", "f32", NULL};
 
 struct options {
@@ -26,17 +26,17 @@ struct options {
 
 static const struct setting SETTINGS[] = {
     {.name = "model", .type = SETTING_STRING, PROCESS(model), .argument = "MODEL", .help = "what to measure: a folder or a name"},
-    {.name = "engine", .type = SETTING_STRING, PROCESS(engine), .argument = "ENGINE", .help = "what computes (default: the fastest)"},
-    {.name = "weights", .type = SETTING_CHOICE, JOB(weights), .argument = "f32|f16", .choices = WEIGHTS, .help = "how weights are kept"},
+    {.name = "engine", .type = SETTING_STRING, PROCESS(engine), .argument = "cpu|torch", .help = "cpu or torch (default: cpu)"},
+    {.name = "weights", .type = SETTING_CHOICE, JOB(weights), .argument = "f32|f16|int8", .choices = WEIGHTS, .help = "how weights are kept"},
     {.name = "cache", .type = SETTING_CHOICE, JOB(cache), .argument = "f16|f32", .choices = CACHES,
      .help = "how keys and values are kept (default: f16)"},
     {.name = "tracks", .type = SETTING_LIST, JOB(tracks_given), .argument = "N",
      .help = "tracks at once; repeatable, rising (default: 1 2 4 8 16)"},
     {.name = "text", .type = SETTING_LIST, JOB(texts_given), .argument = "N", .help = "tokens of the text; repeatable (default: 10 150)"},
     {.name = "frames", .type = SETTING_INTEGER, JOB(frames), .argument = "N", .help = "length of a track (default: 500)", .minimum = 1,
-     .maximum = 100000},
+     .maximum = 1e6},
     {.name = "late", .type = SETTING_INTEGER, JOB(late), .argument = "FRAME",
-     .help = "measure one track from this frame on too; 0: not (default: 1400)", .maximum = 100000},
+     .help = "measure one track from this frame on too; 0: not (default: 1400)", .maximum = 1e9},
     {.name = "window", .type = SETTING_INTEGER, JOB(window), .argument = "STEPS",
      .help = "steps to time where not all are (default: 16)", .minimum = 2, .maximum = 10000},
     {.name = "buffer", .type = SETTING_SIZE, JOB(buffer), .argument = "SIZE",
@@ -58,7 +58,7 @@ static const struct engine_operations *engine_named(const char *name)
     for (size_t i = 0; i < COUNT_OF(ENGINES); i++)
         if (strcmp(ENGINES[i]->name, name) == 0)
             return ENGINES[i];
-    misuse("there is no engine '%s'", name);
+    misuse("there is no engine '%s': cpu and torch are there", name);
     return NULL;
 }
 
@@ -70,7 +70,10 @@ static int check(const void *process, void *job)
         return misuse("--model is missing: what to measure");
     if (!protocol->weights)
         return misuse("--weights is missing: how weights are kept");
-    return engine_named(options->engine) ? protocol_check(job) : -1;
+    const struct engine_operations *operations = engine_named(options->engine);
+    if (operations == &ENGINE_TORCH && strcmp(protocol->weights, "int8") == 0)
+        return misuse("'--weights int8' is engine cpu's");
+    return operations ? protocol_check(job) : -1;
 }
 
 static void run_jobs(struct tool_run *run, const struct engine_operations *operations, const struct model *model)
@@ -103,7 +106,7 @@ int main(int argc, char **argv)
     static const struct tool TOOL = {
         .name = "sample",
         .purpose = "Measure the steps of a language model, and the read bandwidth of the machine beside them.",
-        .usage = "--model MODEL --weights f32|f16",
+        .usage = "--model MODEL --weights f32|f16|int8",
         .notes = "Prints one JSON object; docs/performance.md explains its figures.",
         .settings = SETTINGS,
         .job_size = sizeof(struct protocol),

@@ -10,12 +10,14 @@
 #include "base/progress.h"
 #include "base/text.h"
 #include "cell.h"
+#include "cpu/kernels.h"
 
 enum { TURN = 20, LONGEST_TEXT = 4096, DEFAULT_BUFFER = 512 << 20 };
 
 /* One run of a protocol. */
 struct session {
     const struct protocol *protocol;
+    int threads;
     struct load load;
     struct bandwidth *bandwidth;
     json_t *cells;
@@ -30,6 +32,7 @@ void protocol_defaults(struct protocol *protocol)
     protocol->late = 1400;
     protocol->window = 16;
     protocol->buffer = DEFAULT_BUFFER;
+    protocol->cache = copy_string("f16");
 }
 
 /* Numbers as asked for, or `usual`, which ends with 0. Returns how many, or -1. */
@@ -140,10 +143,18 @@ static int64_t largest_of(const int64_t *numbers, int count)
     return largest;
 }
 
-static struct engine_settings settings_for(const struct protocol *protocol)
+static enum element_type type_named(const char *name)
 {
-    return (struct engine_settings){.weights = strcmp(protocol->weights, "f32") == 0 ? ELEMENT_F32 : ELEMENT_F16,
-                                    .cache = protocol->cache && strcmp(protocol->cache, "f32") == 0 ? ELEMENT_F32 : ELEMENT_F16,
+    return strcmp(name, "int8") == 0 ? ELEMENT_I8 : strcmp(name, "f16") == 0 ? ELEMENT_F16 : ELEMENT_F32;
+}
+
+static struct engine_settings settings_for(const struct session *session)
+{
+    const struct protocol *protocol = session->protocol;
+    return (struct engine_settings){.device = {DEVICE_CPU, 0},
+                                    .threads = session->threads,
+                                    .weights = type_named(protocol->weights),
+                                    .cache = type_named(protocol->cache),
                                     .rows = GUIDED_ROWS,
                                     .text_tokens = largest_of(protocol->texts, protocol->text_count)};
 }
@@ -152,7 +163,7 @@ static json_t *run_single(struct session *session, const struct engine_operation
                           struct checkpoint *checkpoint)
 {
     const struct protocol *protocol = session->protocol;
-    struct engine_settings settings = settings_for(protocol);
+    struct engine_settings settings = settings_for(session);
     int64_t last = protocol->late + protocol->window;
     json_t *prefill = NULL;
     settings.slots = protocol->text_count;
@@ -170,7 +181,7 @@ static void run_many(struct session *session, const struct engine_operations *op
                      struct checkpoint *checkpoint)
 {
     const struct protocol *protocol = session->protocol;
-    struct engine_settings settings = settings_for(protocol);
+    struct engine_settings settings = settings_for(session);
     settings.slots = protocol->tracks[protocol->track_count - 1];
     settings.prefill = protocol->frames / 2 - protocol->window;
     settings.positions = settings.prefill + protocol->track_count * protocol->window;
@@ -180,10 +191,16 @@ static void run_many(struct session *session, const struct engine_operations *op
     load_close(&session->load);
 }
 
+/* Which of our own kernels compute; null for libtorch. */
+static json_t *kernels_name(const struct engine_operations *operations)
+{
+    return operations == &ENGINE_CPU ? json_string(kernels_choose()->name) : json_null();
+}
+
 json_t *protocol_run(const struct protocol *protocol, const struct engine_operations *operations, const struct model *model,
                      struct checkpoint *checkpoint, int threads)
 {
-    struct session session = {.protocol = protocol, .cells = json_array()};
+    struct session session = {.protocol = protocol, .threads = threads, .cells = json_array()};
     json_t *prefill = NULL;
     session.total = protocol->text_count * (protocol->frames + protocol->track_count * protocol->window) +
                     (protocol->late ? protocol->window : 0);
@@ -195,8 +212,8 @@ json_t *protocol_run(const struct protocol *protocol, const struct engine_operat
     }
     bandwidth_close(session.bandwidth);
     if (!failed())
-        return json_pack("{s:s, s:s, s:s, s:i, s:o, s:o}", "engine", operations->name, "weights", protocol->weights, "cache",
-                         protocol->cache ? protocol->cache : "f16", "threads", threads, "steps", session.cells, "prefill", prefill);
+        return json_pack("{s:s, s:o, s:s, s:s, s:i, s:o, s:o}", "engine", operations->name, "kernels", kernels_name(operations),
+                         "weights", protocol->weights, "cache", protocol->cache, "threads", threads, "steps", session.cells, "prefill", prefill);
     json_decref(session.cells);
     json_decref(prefill);
     return NULL;

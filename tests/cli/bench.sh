@@ -31,13 +31,14 @@ check "numbers of tracks rise" 2 '' "^sample: '--tracks 2' after 4" -- "$BENCH/s
 check "no tracks" 2 '' "^sample: '--tracks 0': expected a number from 1 to 64" -- "$BENCH/sample" --model models/tiny --weights f16 --tracks 0
 check "too few frames" 2 '' "^sample: '--frames 10' is less than four windows of 4" -- \
     "$BENCH/sample" --model models/tiny --weights f16 --frames 10 --window 4
-check "too few bytes" 2 '' "^sample: '--buffer 0'" -- "$BENCH/sample" --model models/tiny --weights f16 --buffer 0
-check "more than there is memory for" 1 '"status":"failed"' "^sample: .*needs .* are free; give fewer --tracks" -- \
-    "$BENCH/sample" --model models/tiny --weights f16 --late 100000 --text 4096 --text 4096 --cache f32 --frames 100000 --buffer 2M --tracks 64 --memory-test
+check "too few bytes" 2 '' "^sample: '--buffer' cannot be '0'" -- "$BENCH/sample" --model models/tiny --weights f16 --buffer 0
+check "int8 is engine cpu's" 2 '' "^sample: '--weights int8' is engine cpu's" -- "$BENCH/sample" --model models/tiny --weights int8 --engine torch
+check "more than there is memory for" 1 '"status":"failed"' "^sample: 'tiny' with 1 track of 1000000016 frames needs .* are free; give fewer" -- \
+    "$BENCH/sample" --model models/tiny --weights f16 --tracks 1 --text 1 --late 1000000000 --buffer 2M
 
 # all of it
 before=$(stat -c %Y%i models/tiny/model.safetensors)
-check "bench/run" 0 'f16 +2 +5  middle window.*T5, 10 tokens.*EnCodec, decode 0.4 s.*share of bandwidth.*written: results/tiny.json' '.*' -- \
+check "bench/run" 0 'f16 +2 +5  middle window.*int8 +1 +3  every frame.*T5, 10 tokens.*EnCodec, decode 0.4 s.*share of bandwidth.*written: results/tiny.json' '.*' -- \
     "$PROJECT/bench/run" --quick --models models --results results --name tiny tiny
 that "a model that is there is not made again" test "$before" = "$(stat -c %Y%i models/tiny/model.safetensors)"
 that "the result is JSON with its format, machine and versions" jq -e '.format == "leitmotif.bench/1" and .quick and
@@ -47,7 +48,9 @@ that "every number of tracks and length of text was measured" jq -e '[.shapes.ti
      ["middle window", 1, 5], ["middle window", 2, 5]]' results/tiny.json
 that "with as many steps as asked for, at their frames" jq -e '[.shapes.tiny.sampling[0].steps[] | [.first_frame, .steps, .mean_frame]] ==
     [[0, 16, 7.5], [0, 16, 7.5], [40, 4, 41.5], [4, 4, 5.5], [4, 4, 7.5], [4, 4, 5.5], [4, 4, 7.5]]' results/tiny.json
-that "all figures are positive" jq -e '[.shapes.tiny.sampling[0] | .prefill.columns_per_second, (.steps[] | .seconds, .steps_per_second,
+that "in both types of weights" jq -e '[.shapes.tiny.sampling[] | [.engine, .weights, .cache, (.steps | length)]] ==
+    [["cpu", "f16", "f16", 7], ["cpu", "int8", "f16", 7]]' results/tiny.json
+that "all figures are positive" jq -e '[.shapes.tiny.sampling[] | .prefill.columns_per_second, (.steps[] | .seconds, .steps_per_second,
     .track_steps_per_second, .times_real_time, .share_of_bandwidth, .milliseconds[], .bandwidth_gb_per_second[])] | all(. > 0)' results/tiny.json
 that "least, median and most are in order" jq -e '[.shapes.tiny.sampling[0].steps[] | .milliseconds, .bandwidth_gb_per_second |
     .least <= .median and .median <= .most] | all' results/tiny.json
@@ -58,6 +61,11 @@ that "rates and times belong together" jq -e '[.shapes.tiny.sampling[0].steps[] 
 that "the bytes of a step are those of weights, keys and values" jq -e '.shapes.tiny.sampling[0].steps |
     .[0].bytes_per_step == 1291776 and .[1].bytes_per_step == .[0].bytes_per_step + 1024 and
     .[4].bytes_per_step == 1281536 + 2 * (1024 * 8.5 + 1536)' results/tiny.json
+# half of the matrices, and a float32 for each of the 2 (6 64 + 256 + 64) + 4 2048 outputs
+that "in int8 those of the matrices are half, and their scales" jq -e '.shapes.tiny.sampling |
+    .[0].steps[0].bytes_per_step - .[1].steps[0].bytes_per_step == (2 * 57344 + 524288) - 4 * 9600' results/tiny.json
+that "int8 is held against f16 beside the bandwidth of each" jq -e '.shapes.tiny | ([.sampling[].steps[0]] |
+    map(.milliseconds.median * .bandwidth_gb_per_second.median) | .[0] / .[1]) / .ratios.int8.speed_beside_f16 - 1 | fabs < 1e-9' results/tiny.json
 that "T5, the codec and a whole track are timed" jq -e '.shapes.tiny | (.text | map(.text_tokens)) == [10, 150] and
     (.codec.decode.seconds | length) == 2 and .codec.encode.median_seconds > 0 and .track.frames == 20 and .track.steps_per_second > 0' results/tiny.json
 that "the ratios are those of the figures" jq -e '.shapes.tiny | .sampling[0].steps as $steps | .ratios.f16 |
