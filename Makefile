@@ -114,4 +114,4 @@ clean: ## remove everything that was built
 help: ## this list
 	@printf 'make              the programs, in %s/bin/\n' '$(BUILD)'
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "make %-12s %s\n", $$1, $$2}'
-	@printf 'settings: CC CXX BUILD OPTIMIZE SANITIZE (address,undefined or thread) VERBOSE, e.g. make CC=clang BUILD=build/clang\n'
+	@printf 'settings: CC CXX BUILD OPTIMIZE SANITIZE (address,undefined or thread) VERBOSE BENCH, e.g. make CC=clang BUILD=build/clang\n'
