@@ -4,14 +4,14 @@
 #include "base/clock.h"
 #include "traffic.h"
 
-enum { BANDWIDTH_PASSES = 3 };
+enum { STEPS_BETWEEN = 4, LITTLE = 16 << 20 };
 
-/* The first pass is not counted: an engine's threads may still be on their way to sleep. */
-static void measure_bandwidth(struct cell *cell, struct bandwidth *bandwidth)
+/* As much as a step reads, so that other work on the machine meets both alike. First a little that is not counted: an engine's
+ * threads may still be on their way to sleep. */
+static void measure_bandwidth(struct cell *cell, struct bandwidth *bandwidth, int64_t bytes)
 {
-    bandwidth_pass(bandwidth);
-    for (int i = 0; i < BANDWIDTH_PASSES; i++)
-        series_add(&cell->bandwidth, bandwidth_pass(bandwidth));
+    bandwidth_pass(bandwidth, LITTLE);
+    series_add(&cell->bandwidth, bandwidth_pass(bandwidth, (size_t)bytes));
 }
 
 static int64_t step_bytes(const struct cell *cell, const struct load *load)
@@ -27,10 +27,12 @@ int cell_measure(struct cell *cell, struct load *load, struct bandwidth *bandwid
 {
     if (cell->steps.count == 0)
         cell->begin = load->tracks[cell->first].columns;
-    measure_bandwidth(cell, bandwidth);
     for (int64_t i = 0; i < steps; i++) {
+        int64_t bytes = step_bytes(cell, load);
+        if (cell->steps.count % STEPS_BETWEEN == 0)
+            measure_bandwidth(cell, bandwidth, bytes);
         double drawing, start = clock_seconds();
-        cell->bytes += step_bytes(cell, load);
+        cell->bytes += bytes;
         for (int t = 0; t < cell->tracks; t++)
             cell->positions += load->tracks[cell->first + t].columns;
         if (load_step(load, cell->first, cell->tracks, &drawing))

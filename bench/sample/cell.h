@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * cell - one figure of the table: some tracks at once, steps timed in short pieces, with the machine's bandwidth measured
- * before each piece. Other work on a machine comes and goes; so both sides of the share see the same of it.
+ * cell - one figure of the table: some tracks at once, each step timed, and the machine's bandwidth measured between them.
+ * Other work on a machine comes and goes; so both sides of the share see the same of it.
  */
 #ifndef LEITMOTIF_BENCH_CELL_H
 #define LEITMOTIF_BENCH_CELL_H
