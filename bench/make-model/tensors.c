@@ -133,7 +133,8 @@ static void add_recurrence(struct tensors *tensors, const struct codec_config *c
     for (int i = 0; i < codec->lstm_layers; i++)
         for (int part = 0; part < 2; part++) {
             char *prefix = format_string(CODEC "%s.layers.%d.lstm.", half, layer);
-            char *weight = format_string("weight_%s_l%d", part ? "hh" : "ih", i), *bias = format_string("bias_%s_l%d", part ? "hh" : "ih", i);
+            const char *of = part ? "hh" : "ih"; /* of the state; of the input */
+            char *weight = format_string("weight_%s_l%d", of, i), *bias = format_string("bias_%s_l%d", of, i);
             add_matrix(tensors, 4 * width, width, prefix, weight);
             add(tensors, SLIGHT, SIZES(4 * width), prefix, bias);
             free(prefix);

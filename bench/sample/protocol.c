@@ -15,7 +15,7 @@
 enum { TURN = 20, LONGEST_TEXT = 4096, DEFAULT_BUFFER = 512 << 20 };
 
 /* One run of a protocol. */
-struct session {
+struct measuring {
     const struct protocol *protocol;
     int threads;
     struct load load;
@@ -69,67 +69,67 @@ int protocol_check(struct protocol *protocol)
 
 /* measuring */
 
-static int measure(struct session *session, struct cell *cell, int64_t steps)
+static int measure(struct measuring *measuring, struct cell *cell, int64_t steps)
 {
-    int result = cell_measure(cell, &session->load, session->bandwidth, steps);
-    progress_step("sample", session->done += steps, session->total);
+    int result = cell_measure(cell, &measuring->load, measuring->bandwidth, steps);
+    progress_step("sample", measuring->done += steps, measuring->total);
     return result;
 }
 
 /* Adds the cell to the results and empties it. */
-static void note_cell(struct session *session, struct cell *cell, const char *how)
+static void note_cell(struct measuring *measuring, struct cell *cell, const char *how)
 {
     if (!failed())
-        json_array_append_new(session->cells, cell_json(cell, session->load.model, how));
+        json_array_append_new(measuring->cells, cell_json(cell, measuring->load.model, how));
     cell_release(cell);
 }
 
 /* One track of each length of text, in turns. */
-static void measure_every_frame(struct session *session)
+static void measure_every_frame(struct measuring *measuring)
 {
-    const struct protocol *protocol = session->protocol;
+    const struct protocol *protocol = measuring->protocol;
     struct cell cells[MOST_TEXTS] = {0};
     for (int i = 0; i < protocol->text_count && !failed(); i++) {
         cells[i] = (struct cell){.first = i, .tracks = 1, .text = protocol->texts[i]};
-        load_admit(&session->load, i, protocol->texts[i]);
+        load_admit(&measuring->load, i, protocol->texts[i]);
     }
     for (int64_t frame = 0; frame < protocol->frames; frame += TURN)
         for (int i = 0; i < protocol->text_count && !failed(); i++)
-            measure(session, &cells[i], protocol->frames - frame < TURN ? protocol->frames - frame : TURN);
+            measure(measuring, &cells[i], protocol->frames - frame < TURN ? protocol->frames - frame : TURN);
     for (int i = 0; i < protocol->text_count; i++)
-        note_cell(session, &cells[i], "every frame");
+        note_cell(measuring, &cells[i], "every frame");
 }
 
-static json_t *measure_late(struct session *session)
+static json_t *measure_late(struct measuring *measuring)
 {
-    const struct protocol *protocol = session->protocol;
+    const struct protocol *protocol = measuring->protocol;
     struct cell cell = {.tracks = 1, .text = protocol->texts[0]};
-    if (failed() || load_admit(&session->load, 0, cell.text))
+    if (failed() || load_admit(&measuring->load, 0, cell.text))
         return NULL;
     double start = clock_seconds();
-    load_reach(&session->load, 0, protocol->late);
+    load_reach(&measuring->load, 0, protocol->late);
     double seconds = clock_seconds() - start;
     if (!failed())
-        measure(session, &cell, protocol->window);
-    note_cell(session, &cell, "late window");
+        measure(measuring, &cell, protocol->window);
+    note_cell(measuring, &cell, "late window");
     return json_pack("{s:I, s:f, s:f}", "columns", (json_int_t)protocol->late, "seconds", seconds, "columns_per_second",
                      (double)protocol->late / seconds);
 }
 
 /* Every slot is brought to the middle once; each number of tracks takes other slots as far as there are any. */
-static void measure_many(struct session *session, int64_t text)
+static void measure_many(struct measuring *measuring, int64_t text)
 {
-    const struct protocol *protocol = session->protocol;
-    int slots = session->load.settings.slots;
+    const struct protocol *protocol = measuring->protocol;
+    int slots = measuring->load.settings.slots;
     for (int i = 0; i < slots && !failed(); i++)
-        if (load_admit(&session->load, i, text) == 0)
-            load_reach(&session->load, i, session->load.settings.prefill);
+        if (load_admit(&measuring->load, i, text) == 0)
+            load_reach(&measuring->load, i, measuring->load.settings.prefill);
     for (int i = 0; i < protocol->track_count && !failed(); i++) {
         int tracks = protocol->tracks[i];
         struct cell cell = {.first = 2 * tracks <= slots ? tracks : 0, .tracks = tracks, .text = text};
-        if (measure(session, &cell, protocol->window / 2) == 0)
-            measure(session, &cell, protocol->window - protocol->window / 2);
-        note_cell(session, &cell, "middle window");
+        if (measure(measuring, &cell, protocol->window / 2) == 0)
+            measure(measuring, &cell, protocol->window - protocol->window / 2);
+        note_cell(measuring, &cell, "middle window");
     }
 }
 
@@ -148,47 +148,47 @@ static enum element_type type_named(const char *name)
     return strcmp(name, "int8") == 0 ? ELEMENT_I8 : strcmp(name, "f16") == 0 ? ELEMENT_F16 : ELEMENT_F32;
 }
 
-static struct engine_settings settings_for(const struct session *session)
+static struct engine_settings settings_for(const struct measuring *measuring)
 {
-    const struct protocol *protocol = session->protocol;
+    const struct protocol *protocol = measuring->protocol;
     return (struct engine_settings){.device = {DEVICE_CPU, 0},
-                                    .threads = session->threads,
+                                    .threads = measuring->threads,
                                     .weights = type_named(protocol->weights),
                                     .cache = type_named(protocol->cache),
                                     .rows = GUIDED_ROWS,
                                     .text_tokens = largest_of(protocol->texts, protocol->text_count)};
 }
 
-static json_t *run_single(struct session *session, const struct engine_operations *operations, const struct model *model,
+static json_t *run_single(struct measuring *measuring, const struct engine_operations *operations, const struct model *model,
                           struct checkpoint *checkpoint)
 {
-    const struct protocol *protocol = session->protocol;
-    struct engine_settings settings = settings_for(session);
+    const struct protocol *protocol = measuring->protocol;
+    struct engine_settings settings = settings_for(measuring);
     int64_t last = protocol->late + protocol->window;
     json_t *prefill = NULL;
     settings.slots = protocol->text_count;
     settings.positions = protocol->frames > last ? protocol->frames : last;
     settings.prefill = protocol->late ? protocol->late : 1;
-    if (load_open(&session->load, operations, model, checkpoint, &settings) == 0) {
-        measure_every_frame(session);
-        prefill = protocol->late ? measure_late(session) : NULL;
+    if (load_open(&measuring->load, operations, model, checkpoint, &settings) == 0) {
+        measure_every_frame(measuring);
+        prefill = protocol->late ? measure_late(measuring) : NULL;
     }
-    load_close(&session->load);
+    load_close(&measuring->load);
     return prefill ? prefill : json_null();
 }
 
-static void run_many(struct session *session, const struct engine_operations *operations, const struct model *model,
+static void run_many(struct measuring *measuring, const struct engine_operations *operations, const struct model *model,
                      struct checkpoint *checkpoint)
 {
-    const struct protocol *protocol = session->protocol;
-    struct engine_settings settings = settings_for(session);
+    const struct protocol *protocol = measuring->protocol;
+    struct engine_settings settings = settings_for(measuring);
     settings.slots = protocol->tracks[protocol->track_count - 1];
     settings.prefill = protocol->frames / 2 - protocol->window;
     settings.positions = settings.prefill + protocol->track_count * protocol->window;
-    if (load_open(&session->load, operations, model, checkpoint, &settings) == 0)
+    if (load_open(&measuring->load, operations, model, checkpoint, &settings) == 0)
         for (int i = 0; i < protocol->text_count; i++)
-            measure_many(session, protocol->texts[i]);
-    load_close(&session->load);
+            measure_many(measuring, protocol->texts[i]);
+    load_close(&measuring->load);
 }
 
 /* Which of our own kernels compute; null for libtorch. */
@@ -200,21 +200,22 @@ static json_t *kernels_name(const struct engine_operations *operations)
 json_t *protocol_run(const struct protocol *protocol, const struct engine_operations *operations, const struct model *model,
                      struct checkpoint *checkpoint, int threads)
 {
-    struct session session = {.protocol = protocol, .threads = threads, .cells = json_array()};
+    struct measuring measuring = {.protocol = protocol, .threads = threads, .cells = json_array()};
     json_t *prefill = NULL;
-    session.total = protocol->text_count * (protocol->frames + protocol->track_count * protocol->window) +
+    measuring.total = protocol->text_count * (protocol->frames + protocol->track_count * protocol->window) +
                     (protocol->late ? protocol->window : 0);
-    session.bandwidth = bandwidth_open((size_t)protocol->buffer, threads);
-    if (session.bandwidth) {
-        prefill = run_single(&session, operations, model, checkpoint);
+    measuring.bandwidth = bandwidth_open((size_t)protocol->buffer, threads);
+    if (measuring.bandwidth) {
+        prefill = run_single(&measuring, operations, model, checkpoint);
         if (!failed())
-            run_many(&session, operations, model, checkpoint);
+            run_many(&measuring, operations, model, checkpoint);
     }
-    bandwidth_close(session.bandwidth);
+    bandwidth_close(measuring.bandwidth);
     if (!failed())
         return json_pack("{s:s, s:o, s:s, s:s, s:i, s:o, s:o}", "engine", operations->name, "kernels", kernels_name(operations),
-                         "weights", protocol->weights, "cache", protocol->cache, "threads", threads, "steps", session.cells, "prefill", prefill);
-    json_decref(session.cells);
+                         "weights", protocol->weights, "cache", protocol->cache, "threads", threads, "steps", measuring.cells,
+                         "prefill", prefill);
+    json_decref(measuring.cells);
     json_decref(prefill);
     return NULL;
 }
