@@ -83,9 +83,10 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)' "$BIN/sample-toke
         --condition tune.condition --section 1=wind.condition --duration "$1" --output long.tokens
 }
 if [ -n "${ASAN_OPTIONS:-}" ]; then
-    skip 'no more is taken for three times the duration' 'a sanitizer keeps what was freed'
+    skip 'no more is taken for twice the duration' 'a sanitizer keeps what was freed'
 else
-    short=$(peak 12) whole=$(peak 36)
-    that "no more is taken for three times the duration ($short and $whole KiB)" test "$whole" -lt $((short + 4096))
+    short=$(peak 11) whole=$(peak 22)
+    # Largest seen: 2.8 MiB more (36 s after 12).
+    that "no more is taken for twice the duration ($short and $whole KiB)" test "$whole" -lt $((short + 4096))
 fi
 finish
