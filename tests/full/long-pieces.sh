@@ -22,6 +22,6 @@ that "sampling ten minutes takes no more memory than one ($minute and $ten KiB)"
 minute=$(decode 60) ten=$(decode 600)
 that "nor does decoding them ($minute and $ten KiB)" test "$ten" -lt $((minute + 6144))
 check 'they last ten minutes' 0 '"passed":true' '' -- "$BIN/verify" --expect-duration 600 --duration-tolerance 0.001 --max-silence 600 600.wav
-check 'and can be continued' 0 '.' '' -- "$BIN/sample-tokens" --quiet --model "$TINY" --device cpu --guidance 1 --condition a.condition --duration 2 --continue 600.tokens --output 602.tokens
+check 'and can be continued' 0 '' '' -- "$BIN/sample-tokens" --quiet --model "$TINY" --device cpu --guidance 1 --condition a.condition --duration 2 --continue 600.tokens --output 602.tokens
 that 'by two seconds' grep -aq '"frames\\":30100,' 602.tokens
 finish
