@@ -3,6 +3,7 @@
 BUILD     ?= build
 SANITIZE  ?=
 OPTIMIZE  ?= -O2 -g
+BENCH     ?= small
 WARNINGS  := -Wall -Wextra -Wpedantic -Wshadow -Werror
 MODE      := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all)
 CPPFLAGS  += -D_GNU_SOURCE -Itools/lib -Itools
@@ -71,6 +72,8 @@ $(BUILD)/bench/$1: $(patsubst bench/%.c,$(BUILD)/bench/objects/%.o,$(wildcard be
 	@mkdir -p $$(@D)
 	$$(call say,LD,$$@)$$(CC) $$(LDFLAGS) -o $$@ $$(filter %.o %.a,$$^) $$(call packages,$4) $$(LDLIBS)
 endef
+$(eval $(call bench_program,make-model,,nn formats base,$(BASE) $(MODEL)))
+$(eval $(call bench_program,sample,sample-tokens,nn libtorch cpu formats base,$(BASE) $(MODEL)))
 $(eval $(call bench_program,int8,sample-tokens,nn libtorch cpu formats base,$(BASE) $(MODEL)))
 
 all: $(PROGRAMS:%=$(BUILD)/bin/%)
@@ -102,12 +105,14 @@ $(BUILD)/tests/%.o: tests/%.c
 	$(call say,CC,$@)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 -include $(wildcard $(BUILD)/*/*.d $(BUILD)/lib/*/*.d $(BUILD)/tests/unit/*.d $(BUILD)/bench/objects/*/*.d)
 
-.PHONY: demo clean help
+.PHONY: demo bench clean help
 demo: all ## render pipelines/demo.yaml with the demo model and say where the page is
 	@$(BUILD)/bin/leitmotif render pipelines/demo.yaml
+bench: all $(BENCHES) ## measure this machine (BENCH="small medium large": which shapes): docs/performance.md
+	@BUILD='$(BUILD)' bench/run $(BENCH)
 clean: ## remove everything that was built
 	rm -rf $(BUILD)
 help: ## this list
 	@printf 'make              the programs, in %s/bin/\n' '$(BUILD)'
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "make %-12s %s\n", $$1, $$2}'
-	@printf 'settings: CC CXX BUILD OPTIMIZE SANITIZE (address,undefined or thread) VERBOSE, e.g. make CC=clang BUILD=build/clang\n'
+	@printf 'settings: CC CXX BUILD OPTIMIZE SANITIZE (address,undefined or thread) VERBOSE BENCH, e.g. make CC=clang BUILD=build/clang\n'

@@ -157,6 +157,14 @@ static void all_kernels_threads_and_prompts_agree(void **state)
     kernels_and_threads_for(ELEMENT_I8, ELEMENT_F16);
 }
 
+static void weights_in_float32_are_the_same_numbers(void **state)
+{
+    float *halves = logits_of(ELEMENT_F16, ELEMENT_F16, 2, COLUMNS);
+    (void)state;
+    assert_logits(logits_of(ELEMENT_F32, ELEMENT_F16, 2, COLUMNS), halves, 1);
+    free(halves);
+}
+
 /* Every slot is at another column; one in three is not guided; slot 0 is the one looked at. */
 static void a_full_house_changes_nothing(void **state)
 {
@@ -260,6 +268,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_kernels_threads_and_prompts_agree),
+        cmocka_unit_test(weights_in_float32_are_the_same_numbers),
         cmocka_unit_test(a_full_house_changes_nothing),
         cmocka_unit_test(a_prompt_beside_others_changes_nothing),
         cmocka_unit_test(memory_is_as_planned),

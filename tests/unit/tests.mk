@@ -28,6 +28,7 @@ $(eval $(call unit_test,test-store,leitmotif,libtorch formats base,$(BASE) $(MOD
 $(eval $(call unit_test,test-encode-text,encode-text,nn libtorch formats base,$(BASE) $(MODEL) sentencepiece))
 $(eval $(call unit_test,test-yaml-tree,,formats base,$(BASE) $(MODEL)))
 $(eval $(call unit_test,test-project,leitmotif,libtorch formats base,$(BASE) $(MODEL)))
+$(eval $(call unit_test,test-sections,leitmotif,libtorch formats base,$(BASE) $(MODEL)))
 $(eval $(call unit_test,test-report,leitmotif,libtorch formats base,$(BASE) $(MODEL)))
 $(eval $(call unit_test,test-fetch-model,fetch-model,formats base,$(BASE) libcurl))
 $(eval $(call unit_test,test-melody,sample-tokens,nn libtorch cpu formats base,$(BASE) $(MODEL)))
