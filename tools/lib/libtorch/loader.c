@@ -26,8 +26,10 @@ struct libtorch_symbols torch;
 static void *library;
 static char *place;
 static char version[32];
+static int threads_used;
 
 const char *libtorch_version(void) { return version; }
+int libtorch_threads(void) { return threads_used; }
 const char *libtorch_place(void) { return place ? place : ""; }
 bool libtorch_has(const char *symbol) { return library && dlsym(library, symbol); }
 
@@ -118,6 +120,7 @@ static int resolve(void)
 
 int libtorch_open(int threads)
 {
+    threads_used = threads;
     keep_pages();
     set_environment(threads);
     char *path = libtorch_find();
