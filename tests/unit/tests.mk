@@ -30,5 +30,6 @@ $(eval $(call unit_test,test-report,leitmotif,libtorch formats base,$(BASE) $(MO
 $(eval $(call unit_test,test-fetch-model,fetch-model,formats base,$(BASE) libcurl))
 $(eval $(call unit_test,test-melody,sample-tokens,nn libtorch cpu formats base,$(BASE) $(MODEL)))
 $(eval $(call unit_test,test-encode-audio,encode-audio,nn libtorch cpu formats base,$(BASE) $(MODEL) $(FILES)))
+$(eval $(call unit_test,test-recurrence,,nn libtorch cpu formats base,$(BASE) $(MODEL)))
 $(eval $(call unit_test,test-kernels,,cpu formats base,jansson popt libcrypto))
 $(eval $(call unit_test,test-engine-cpu,sample-tokens,nn libtorch cpu formats base,$(BASE) $(MODEL)))
