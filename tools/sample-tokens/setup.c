@@ -146,28 +146,34 @@ static int64_t longest_fit(struct setup *setup, struct engine_settings settings,
     return low;
 }
 
-/* The least loss first: fewer at once, then what keeps every number exact, then the cache, then the duration, then the
- * weights. Yours. */
+/* The least loss first: fewer at once, then what keeps every number exact, then the cache, then int8, then the duration.
+ * Yours. */
 static char *advice(struct setup *setup, struct engine_settings settings, double seconds)
 {
-    char *weights = settings.weights == ELEMENT_F32 ? " --weights f16" : "", *batch = settings.slots > 1 ? " --batch 1" : "";
-    char *cache = settings.cache == ELEMENT_F16 ? "" : " --cache f16";
+    const char *weights = "", *cache = "", *batch = settings.slots > 1 ? " --batch 1" : "";
+    struct engine_settings exact;
     settings.slots = 1;
     if (*batch && fits(setup, &settings))
         return format_string("try%s", batch);
-    if (*weights)
+    if (settings.weights == ELEMENT_F32) {
         settings.weights = ELEMENT_F16;
+        weights = " --weights f16";
+    }
     if (*weights && fits(setup, &settings))
         return format_string("try%s%s", weights, batch);
-    settings.cache = ELEMENT_F16;
+    if (settings.cache == ELEMENT_F32) {
+        settings.cache = ELEMENT_F16;
+        cache = " --cache f16";
+    }
     if (*cache && fits(setup, &settings))
         return format_string("try%s%s%s", weights, cache, batch);
-    int64_t shorter = longest_fit(setup, settings, seconds);
-    if (shorter)
-        return format_string("try --duration %lld%s%s%s", (long long)shorter, weights, cache, batch);
+    exact = settings;
     settings.weights = ELEMENT_I8;
     if (setup->engine == &ENGINE_CPU && fits(setup, &settings))
         return format_string("try --weights int8%s%s", cache, batch);
+    int64_t shorter = longest_fit(setup, exact, seconds);
+    if (shorter)
+        return format_string("try --duration %lld%s%s%s", (long long)shorter, weights, cache, batch);
     return copy_string("no setting makes it fit: use a smaller model");
 }
 
