@@ -36,17 +36,25 @@ count() { # NAME LOG STATUS
     printf '%-44s %4d passed, %d failed, %d skipped\n' "$1" "$passed" "$failed" "$skipped"
 }
 
+# A test's name, which its log has too. Two folders have files of one name: tests/cli/sections.sh is cli-sections.
+name_of() { # FILE
+    local name=${1##*tests/}
+    name=${name%.sh}
+    echo "${name//\//-}"
+}
+export -f name_of
+
 # Runs each test file given, JOBS at a time, with the programs of $BUILD.
 run_all() { # LABEL FILES...
     local label=$1 file name
     shift
     mkdir -p "$LOGS/$label"
     printf '%s\n' "$@" | BUILD=$BUILD CMOCKA_MESSAGE_OUTPUT=TAP xargs -P "$JOBS" -I{} bash -c '
-        name=$(basename "$1"); log=$2/$name.log
+        name=$(name_of "$1"); log=$2/$name.log
         timeout -k 10 "${TEST_SECONDS:-900}" "$1" >"$log" 2>&1 </dev/null; echo $? >"$log.status"
         echo "  ran ${2##*/}/$name, $SECONDS s"' _ {} "$LOGS/$label"
     for file in "$@"; do
-        name=$(basename "$file")
+        name=$(name_of "$file")
         count "$label/$name" "$LOGS/$label/$name.log" "$(cat "$LOGS/$label/$name.log.status" 2>/dev/null || echo 99)"
     done
 }
@@ -108,7 +116,7 @@ gpu)
     ;;
 esac
 if [ "$MODE" = full ]; then
-    for script in tests/full/*.sh; do [ -e "$script" ] && run_all full "$script"; done
+    for script in tests/full/*.sh; do [ -e "$script" ] && BUILD=build run_all full "$script"; done
 fi
 echo "$PASSED passed, $FAILED failed, $SKIPPED skipped"
 [ "$FAILED" -eq 0 ] && [ "$PASSED" -gt 0 ]
