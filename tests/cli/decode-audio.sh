@@ -37,6 +37,9 @@ run() { "$decode" --model "$MODEL" "$@"; }
 check '--help' 0 '--tokens=FILE.*--output=FILE.*--memory=SIZE' '' -- "$decode" --help
 check '--version' 0 '^decode-audio [0-9]' '' -- "$decode" --version
 check 'waiting threads sleep soon, though libgomp was there before main' 0 '.*' "SPINCOUNT = '1000'" -- env OMP_DISPLAY_ENV=verbose "$decode" --version
+check 'unless they were told how to wait' 0 '.*' "^(?!.*SPINCOUNT = '1000').*WAIT_POLICY = 'PASSIVE'" -- env OMP_WAIT_POLICY=passive OMP_DISPLAY_ENV=verbose "$decode" --version
+loader=$(readelf -l "$decode" | sed -n 's/.*interpreter: \(.*\)]/\1/p')
+check 'started by the dynamic loader' 0 '^decode-audio [0-9]' '' -- "$loader" "$decode" --version
 check 'an unknown flag' 2 '' "^decode-audio: unknown option '--tokenz' .did you mean 'tokens'" -- run --tokenz x
 check '--model is missing' 2 '' '^decode-audio: --model is missing' -- "$decode" --tokens one.tokens --output a.wav
 check '--tokens is missing' 2 '' '^decode-audio: --tokens is missing' -- run --output a.wav

@@ -102,4 +102,8 @@ static const struct tool TOOL = {
     .work = work,
 };
 
-int main(int argc, char **argv) { return tool_main(&TOOL, argc, argv); }
+int main(int argc, char **argv)
+{
+    libtorch_start_again(argv);
+    return tool_main(&TOOL, argc, argv);
+}

@@ -10,6 +10,10 @@
 
 #include <stdbool.h>
 
+/* First of all in the main of a program that has libgomp before that begins (it is below FFmpeg): starts the program once more, so that
+ * libgomp's threads wait as libtorch's do. Returns in the second start, and where none is needed or can be had. */
+void libtorch_start_again(char **argv);
+
 /* Loads, resolves, sets threads (> 0), switches grad mode off, and checks every operation wrapper once against known
  * numbers (some ms). One clear failure when libtorch is missing, too old, or computes wrongly. Call once, first. */
 int libtorch_open(int threads);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include "base/failure.h"
@@ -42,13 +43,19 @@ static void keep_pages(void)
     mallopt(M_ARENA_MAX, 1);
 }
 
-/* A program that reads audio has libgomp (below FFmpeg's resampler) before its main begins, and libgomp reads the
- * environment only then: such a program starts itself once more. Where it cannot, waiting threads only burn more. */
-__attribute__((constructor)) static void restart_with_spins(int argc, char **argv)
+/* Who says how OpenMP's threads wait is left alone. */
+static bool waiting_is_set(void)
+{
+    return getenv("GOMP_SPINCOUNT") || getenv("OMP_WAIT_POLICY");
+}
+
+/* libgomp has no function for it, and reads the environment only when it is loaded. Nothing is done yet that the second
+ * start would do again. Started by the dynamic loader as its argument (the kernel then names no loader of its own), this
+ * program cannot be told from it. Where the second start fails, waiting threads only burn more. */
+void libtorch_start_again(char **argv)
 {
     char program[PATH_MAX] = "";
-    (void)argc;
-    if (!dlsym(RTLD_DEFAULT, "omp_get_num_threads") || getenv("GOMP_SPINCOUNT") || getenv("OMP_WAIT_POLICY"))
+    if (!dlsym(RTLD_DEFAULT, "omp_get_num_threads") || waiting_is_set() || getauxval(AT_BASE) == 0)
         return;
     if (readlink("/proc/self/exe", program, sizeof program - 1) > 0 && setenv("GOMP_SPINCOUNT", BARRIER_SPINS, 1) == 0)
         execv(program, argv);
@@ -60,7 +67,8 @@ static void set_environment(int threads)
     char *count = format_string("%d", threads);
     setenv("OMP_NUM_THREADS", count, 1);
     setenv("MKL_NUM_THREADS", count, 1);
-    setenv("GOMP_SPINCOUNT", BARRIER_SPINS, 0);
+    if (!waiting_is_set())
+        setenv("GOMP_SPINCOUNT", BARRIER_SPINS, 1);
     setenv("NVIDIA_TF32_OVERRIDE", "0", 0); /* float32 is to be float32, unless the user says otherwise */
     free(count);
 }
