@@ -81,6 +81,13 @@ check 'plan after a change of the one that shared its prompt' 0 'theme: make, it
 check 'a prompt that cannot be encoded' 1 'plain: .*reused' "'theme' failed: encode-text: told to fail" -- env FAKE_FAIL='encode-text a quiet end' "$LEITMOTIF" render game.yaml
 check 'the next render' 0 'theme: .*made' '.*' -- render
 that 'its sections have three conditions' report 'assert len({key for name, key in r["theme"]["keys"].items() if name.startswith("encode-text")}) == 3'
+change_places() { sed -i 's/loud choir/-/; s/a quiet end/loud choir/; s/prompt: -/prompt: a quiet end/' game.yaml; }
+change_places
+check 'plan after two prompts change places, both encoded already' 0 'theme: make, its recipe changed: sample-tokens, decode-audio, transcode, verify
+  prompt: "loud choir" -> "a quiet end"
+  prompt: "a quiet end" -> "loud choir"
+' '' -- plan
+change_places
 store_of() { find "$LEITMOTIF_WORKSPACE/store" -name recipe.json -exec grep -l "\"prompt\":\"$1\"" {} + | xargs dirname; }
 rm -r "$(store_of 'a quiet end')"
 check 'plan without a stored condition' 0 'theme: make, no longer stored, or not finished by the last render: encode-text

@@ -51,22 +51,24 @@ struct changes {          /* of one take */
 };
 
 /* What differs between this job and the one that the last render made in its place, unless another job of the take has said
- * the same. */
+ * the same. It may be stored, made for another take: still it is why those after it are to be made. */
 static void explain_job(void *context, const char *name, const struct job *job)
 {
     struct changes *changes = context;
     const char *key = json_string_value(json_object_get(changes->before, name));
     struct text lines = {0};
-    if (!waits(job) || (key && !strcmp(key, job->key)))
+    if (key ? !strcmp(key, job->key) : !waits(job))
         return;
     changes->any = true;
-    char *recipe = key ? store_recipe(changes->store, key) : NULL;
-    if (recipe)
-        recipe_difference(recipe, job->recipe, &lines);
+    char *before = key ? store_recipe(changes->store, key) : NULL;
+    char *now = job->recipe ? copy_string(job->recipe) : store_recipe(changes->store, job->key);
+    if (before && now)
+        recipe_difference(before, now, &lines);
     if (!strstr(text_string(&changes->why), text_string(&lines)))
         text_append(&changes->why, text_string(&lines));
     text_release(&lines);
-    free(recipe);
+    free(before);
+    free(now);
 }
 
 static const char *summary(const struct explanation *explanation, const struct changes *changes)
