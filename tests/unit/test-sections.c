@@ -89,24 +89,38 @@ static void what_is_wrong_is_told_where_it_stands(void **state)
         assert_problems(cases[i].tracks, cases[i].expected);
 }
 
-static char *many_sections(int count)
+static char *many_sections(int count, const char *end)
 {
     struct text tracks = {0};
     text_append(&tracks, "a: {sections: [");
     for (int i = 0; i < count; i++)
         text_append(&tracks, "{duration: 0.7, prompt: x},");
-    text_append(&tracks, "]}");
+    text_append(&tracks, end);
     return text_take(&tracks);
 }
 
 static void at_most_a_thousand(void **state)
 {
-    char *most = many_sections(1000), *too_many = many_sections(1001);
+    char *most = many_sections(1000, "]}"), *too_many = many_sections(1001, "]}");
     (void)state;
     assert_problems(most, "");
     assert_problems(too_many, "3:17: 'sections': more than 1000; let another track continue this one\n");
     free(most);
     free(too_many);
+}
+
+/* Of all results: each variation has them all. */
+static void at_most_a_hundred_thousand(void **state)
+{
+    char *most = many_sections(1000, "], variations: 100}\n  b: x"), *too_many = many_sections(1000, "], variations: 101}");
+    char *one_more = many_sections(1000, "], variations: 100}\n  b: {sections: [{duration: 1, prompt: y}]}");
+    (void)state;
+    assert_problems(most, "");
+    assert_problems(too_many, "3:17: 'sections': more than 100000 of all results; split the file\n");
+    assert_problems(one_more, "4:17: 'sections': more than 100000 of all results; split the file\n");
+    free(most);
+    free(too_many);
+    free(one_more);
 }
 
 /* Doubles added up are not: the third is 0.30000000000000004 already. */
@@ -120,7 +134,7 @@ static void starts_are_the_sums_of_decimals(void **state)
     assert_true(project.takes[0].duration == 33.6);
     project_release(&project);
 
-    char *tracks = many_sections(1000);
+    char *tracks = many_sections(1000, "]}");
     assert_int_equal(read_tracks_of(tracks, &project), 0);
     for (int i = 0; i < 1000; i++) {
         assert_true(project.takes[0].sections[i].start == 7 * i / 10.0);
@@ -179,6 +193,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_wrong_is_told_where_it_stands),
         cmocka_unit_test(at_most_a_thousand),
+        cmocka_unit_test(at_most_a_hundred_thousand),
         cmocka_unit_test(starts_are_the_sums_of_decimals),
         cmocka_unit_test(a_take_has_sections_or_a_prompt),
         cmocka_unit_test(a_section_holds_a_frame_of_its_model),

@@ -47,8 +47,8 @@ static const struct field track_fields[] = {
     {"model", FIELD_TEXT, offsetof(struct track_settings, model), 0, 0, NULL, NULL, false, read_track_model},
     SAMPLING_FIELDS,
     {"seed", FIELD_INTEGER, offsetof(struct track_settings, seed), 0, LARGEST_SEED, NULL, NULL, false, NULL},
-    {"sections", FIELD_BLOCK, 0, 0, 0, NULL, NULL, false, read_sections}, /* after duration, which becomes theirs */
     {"variations", FIELD_BLOCK, 0, 0, 0, NULL, NULL, false, read_variations},
+    {"sections", FIELD_BLOCK, 0, 0, 0, NULL, NULL, false, read_sections}, /* after duration, which becomes theirs, and variations */
     {"melody", FIELD_TEXT, offsetof(struct track_settings, melody), 0, 0, NULL, NULL, false, read_melody},
     {"continue", FIELD_TEXT, offsetof(struct track_settings, continues), 0, 0, NULL, NULL, false, read_continue},
     UNSUPPORTED("style"),

@@ -66,6 +66,7 @@ struct reading {               /* one file on its way into a project */
     const struct yaml_node *model;  /* the value of the file's own model: or NULL */
     const struct yaml_node *tracks; /* the map, or NULL */
     size_t take_capacity, release_capacity, section_capacity;
+    size_t sections_of_all;         /* results: those of a track with variations count for each */
 };
 
 /* A block is a map in the YAML: its fields are read in the table's order (tracks after defaults). Tables end with {0}. */

@@ -12,7 +12,7 @@
 #define NANOSECONDS 1e9
 #define LONGEST_SECONDS 14400.0 /* as of one take: what one WAV file holds */
 
-enum { MAX_SECTIONS = 1000 };
+enum { MAX_SECTIONS = 1000, MAX_SECTIONS_OF_ALL = 100000 };
 
 /* Takes the entry's prompt. -1: something is wrong with it, which was told. */
 static int read_section(struct reading *reading, const struct yaml_node *entry, struct section *section)
@@ -52,6 +52,22 @@ static void keep(struct reading *reading, const struct section_list *list)
     project->sections[project->section_list_count++] = *list;
 }
 
+/* Each variation has them all to itself when it is planned: two lines could ask for a hundred million. */
+static bool too_many(struct reading *reading, const struct yaml_node *value, const struct track_settings *settings)
+{
+    size_t takes = settings->variations ? (size_t)settings->variations : 1;
+    reading->sections_of_all += takes * value->count;
+    if (value->count > MAX_SECTIONS)
+        problem_add(&reading->problems, value->line, value->column, "'sections': more than %d; let another track continue this one",
+                    MAX_SECTIONS);
+    else if (reading->sections_of_all > MAX_SECTIONS_OF_ALL)
+        problem_add(&reading->problems, value->line, value->column, "'sections': more than %d of all results; split the file",
+                    MAX_SECTIONS_OF_ALL);
+    else
+        return false;
+    return true;
+}
+
 void read_sections(struct reading *reading, const struct yaml_node *value, void *target)
 {
     struct track_settings *settings = target;
@@ -60,10 +76,7 @@ void read_sections(struct reading *reading, const struct yaml_node *value, void 
     if (value->kind != YAML_LIST || !value->count)
         problem_add(&reading->problems, value->line, value->column,
                     "'sections' must be a list of at least one '{duration: …, prompt: …}'");
-    else if (value->count > MAX_SECTIONS)
-        problem_add(&reading->problems, value->line, value->column, "'sections': more than %d; let another track continue this one",
-                    MAX_SECTIONS);
-    else if (read_entries(reading, value, &list))
+    else if (too_many(reading, value, settings) || read_entries(reading, value, &list))
         section_list_release(&list);
     else if ((seconds = set_starts(&list)) > LONGEST_SECONDS) {
         problem_add(&reading->problems, value->line, value->column, "'sections' are %.12g seconds long together, more than %g", seconds,
