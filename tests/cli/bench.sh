@@ -74,6 +74,13 @@ that "the ratios are those of the figures" jq -e '.shapes.tiny | .sampling[0].st
     (.gain_of_2_tracks * $steps[4].milliseconds.median / $steps[3].milliseconds.median / 2 - 1 | fabs) < 1e-9' results/tiny.json
 that "nothing else is left in the folder of results" test "$(ls -A results)" = tiny.json
 check "a shape that is not there" 2 '' "^bench: 'tinny' is neither an option nor a shape" -- "$PROJECT/bench/run" tinny
+check "engine torch, which has no int8" 0 'f16 .*written: results/torch.json' '.*' -- \
+    "$PROJECT/bench/run" --quick --models models --results results --name torch --engine torch tiny
+that "its weights are those that it has" jq -e '[.shapes.tiny.sampling[] | [.engine, .kernels, .weights]] == [["torch", null, "f16"]]' results/torch.json
+check "a name that is a path" 2 '' "^bench: '--name ../x' cannot be" -- "$PROJECT/bench/run" --name ../x
+check "a build folder without the programs" 1 '' "^bench: the programs are not in '$WORK/models'" -- env BUILD="$WORK/models" "$PROJECT/bench/run" tiny
+mkdir few && ln -s "$(command -v bash)" "$(command -v dirname)" few
+check "a machine without jq" 1 '' "^bench: 'jq' is not there" -- env PATH="$WORK/few" "$PROJECT/bench/run" tiny
 check "an option without its value" 2 '' "^bench: '--name' needs a value" -- "$PROJECT/bench/run" --name
 check "a type of weights that is not there" 1 '' "cannot be 'f7'.*bench: sample failed" -- \
     "$PROJECT/bench/run" --quick --models models --results results --weights f7 tiny
