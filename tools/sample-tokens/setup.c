@@ -45,11 +45,10 @@ int options_check(const struct options *options)
 /* libtorch is not needed to plan for a CPU. */
 static int open_device(struct setup *setup, const struct options *options, int threads)
 {
-    const char *request = options->device ? options->device : "auto";
     setup->settings.device = (struct device){DEVICE_CPU, 0};
-    if (options->dry_run && is(request, "cpu"))
+    if (options->dry_run && is(options->device, "cpu"))
         return 0;
-    return libtorch_open(threads) || device_resolve(request, &setup->settings.device) ? -1 : 0;
+    return libtorch_open(threads) || device_resolve(options->device, &setup->settings.device) ? -1 : 0;
 }
 
 static void resolve(struct setup *setup, const struct options *options)

@@ -99,7 +99,7 @@ char *libtorch_find_cpu(const char *library)
 
 bool libtorch_expects_gpu(void)
 {
-    if (access("/dev/nvidiactl", F_OK))
+    if (access("/dev/nvidiactl", F_OK) && access("/dev/dxg", F_OK)) /* the latter under WSL 2 */
         return false;
     char *library = libtorch_find(), *cuda = library ? beside(library, "libtorch_cuda.so") : NULL;
     bool expected = cuda != NULL;
