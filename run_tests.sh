@@ -60,7 +60,7 @@ build() { # LABEL MAKE-ARGUMENTS...
         echo "ok 1 - builds" >"$log.tap"
         count "build $*" "$log.tap" 0
     else
-        grep -m 20 -E 'error|Error|undefined' "$log"
+        grep -m 20 -E 'error|Error|undefined' "$log" || tail -n 5 "$log"
         echo "not ok 1 - builds: make $* (log: $log)" >"$log.tap"
         count "build $*" "$log.tap" 1
         return 1
