@@ -2,7 +2,7 @@
 # Leitmotif in a container: docker build -t leitmotif .            for a CPU
 #                           docker build -t leitmotif:cuda --build-arg TORCH=cuda .
 #   TORCH=cpu|cuda     which libtorch                     BASE=IMAGE   Debian 12 or Ubuntu 24.04
-#   TESTS=quick|none   none: without the quick tests      Versions are pinned in docker/versions.env.
+#   QUICK_TESTS=yes|no no: builds without running them     Versions are pinned in docker/versions.env.
 ARG BASE=debian:bookworm-slim
 
 # What is installed comes before the sources: when only those change, nothing is installed again.
@@ -23,8 +23,8 @@ COPY . .
 RUN make -j"$(nproc)" \
     && install -D -s -t /opt/leitmotif/bin build/bin/* \
     && docker/collect-libraries programs /opt/leitmotif build/bin/*
-ARG TESTS=quick
-RUN if [ "$TESTS" = quick ]; then INSTALL=no SANITIZERS=no ./run_tests.sh quick; fi
+ARG QUICK_TESTS=yes
+RUN if [ "$QUICK_TESTS" = yes ]; then INSTALL=no SANITIZERS=no ./run_tests.sh quick; fi
 RUN cp -r pipelines model-cache docker/entrypoint /opt/leitmotif/ \
     && chmod -R u=rwX,go=rX /opt/leitmotif
 

@@ -96,6 +96,7 @@ gpu)
     ;;
 esac
 if [ "$MODE" = full ]; then
+    export TEST_SECONDS=${TEST_SECONDS:-3600}
     for script in tests/full/*.sh; do [ -e "$script" ] && run_all full "$script"; done
 fi
 echo "$PASSED passed, $FAILED failed, $SKIPPED skipped"
