@@ -41,7 +41,7 @@ COPY --from=build /opt/leitmotif/pipelines /opt/leitmotif/pipelines
 COPY --from=build /opt/leitmotif/bin /opt/leitmotif/bin
 COPY --from=build /opt/leitmotif/entrypoint /opt/leitmotif/
 # The volumes may be written by whoever the program runs as (docker/entrypoint); the base's own open folders may not.
-RUN echo /opt/leitmotif/lib >/etc/ld.so.conf.d/leitmotif.conf && ldconfig \
+RUN echo /opt/leitmotif/lib >/etc/ld.so.conf.d/leitmotif.conf && ldconfig && rm -rf /var/cache/ldconfig \
     && find / -xdev -type d -perm -o=w ! -path /tmp -exec chmod o-w {} + \
     && install -d -m 1777 -o 1000 -g 1000 /cache /workspace
 ENV PATH=/opt/leitmotif/bin:$PATH \
