@@ -40,19 +40,30 @@ else skip 'shellcheck' 'it is not installed'; fi
 # the image
 
 IMAGE=${LEITMOTIF_IMAGE:-leitmotif-test}
-build() {
-    local arguments
+build() { # ARGUMENTS...
+    local arguments begin=$SECONDS status
     read -ra arguments <<<"${LEITMOTIF_BUILD_ARGS:-}"
     [ -z "${LEITMOTIF_BASE_IMAGE:-}" ] || arguments+=(--build-arg "BASE=$LEITMOTIF_BASE_IMAGE")
-    "$ENGINE" build "${arguments[@]}" -t "$IMAGE" "$PROJECT" >"$WORK/build.log" 2>&1
+    "$ENGINE" build "${arguments[@]}" "$@" >"$WORK/build.log" 2>&1
+    status=$?
+    echo "# build: $((SECONDS - begin)) s"
+    return $status
 }
-if [ -z "${LEITMOTIF_IMAGE:-}" ] && ! build; then
-    result not 'the image builds, and passes the quick tests'
-    tail -n 20 "$WORK/build.log" | sed 's/^/# /'
-    finish
-    exit 1
+changed_source() { # FOLDER: the same project, but for one line of C
+    mkdir "$1" "$1/model-cache" && cp -a "$PROJECT"/{Dockerfile,.dockerignore,Makefile,docker,docs,pipelines,run_tests.sh,tests,tools} "$1" &&
+        cp -a "$PROJECT"/model-cache/{README.md,demo} "$1/model-cache" && echo '/* changed */' >>"$1/tools/verify/main.c"
+}
+if [ -z "${LEITMOTIF_IMAGE:-}" ]; then
+    if build -t "$IMAGE" "$PROJECT"; then result ok 'the image builds, and passes the quick tests'; else
+        result not 'the image builds, and passes the quick tests'
+        tail -n 20 "$WORK/build.log" | sed 's/^/# /'
+        finish
+        exit 1
+    fi
+    changed_source "$WORK/changed"
+    that 'a changed source: it builds again' build --build-arg QUICK_TESTS=no --target build "$WORK/changed"
+    check 'installing nothing' 1 '' '' -- grep 'install-dependencies: .*installing' "$WORK/build.log"
 fi
-result ok 'the image builds, and passes the quick tests'
 
 # OPTIONS... -- ARGUMENTS...: without a network, with a root that nobody can write to
 run() {
@@ -82,6 +93,9 @@ check 'no secrets, no proxies' 0 '^((?!(?i)token|password|secret|proxy).)*$' '' 
 
 # running it
 
+# shellcheck disable=SC2016
+that "the README's line is what is built and run here" grep -qF 'docker build -t leitmotif . && docker run --rm -v "$PWD/workspace:/workspace" leitmotif render '$DEMO "$PROJECT/README.md"
+
 WORKSPACE=$WORK/workspace CACHE=$WORK/cache
 fresh() { # an empty folder of the host's user
     rm -rf "$1" && mkdir "$1" && chown $HOST_USER:$HOST_GROUP "$1"
@@ -110,6 +124,10 @@ check 'misuse' 2 '' "did you mean 'render'" -- run -- rander x.yaml
 check 'a failure' 1 '' "cannot (open|read) 'absent'" -- run -- decode-audio --model demo --tokens absent --output x.wav
 check 'a GPU from the image for CPUs' 1 '' "^entrypoint: cannot use device 'cuda': this image is for CPUs: .*$" -- run -- render $DEMO --device cuda
 check '--user' 0 'title_screen: .* made in' '' -- run -v "$WORKSPACE:/workspace" --user $HOST_USER:$HOST_GROUP -- render $DEMO --force -q title_screen
+check 'with no rights at all' 0 'title_screen: .* reused' '.*' -- run -v "$WORKSPACE:/workspace" --user $HOST_USER:$HOST_GROUP \
+    --cap-drop ALL --security-opt no-new-privileges -- render $DEMO title_screen
+check 'root that may not change users' 1 '' "^entrypoint: cannot become user $HOST_USER, who owns '/workspace': " -- \
+    run -v "$WORKSPACE:/workspace" --cap-drop ALL -- render $DEMO
 check 'files of --user' 0 '' '' -- find "$WORKSPACE" ! -uid $HOST_USER
 
 # docker stop: SIGTERM to process 1, which passes it on and ends by itself, leaving no half file
