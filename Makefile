@@ -26,7 +26,7 @@ TESTS    :=
 FUZZERS  :=
 
 # Layers of tools/lib, lowest first; each may use those before it (tests/include-law holds to it).
-LAYERS := base formats libtorch nn
+LAYERS := base formats cpu libtorch nn
 # What each layer's libraries are when a program uses it. formats/audio and formats/loudness are linked where used.
 BASE   := jansson popt libcrypto
 # Whoever opens a model reads audiocraft's configuration, which is YAML.
@@ -43,7 +43,7 @@ $(BUILD)/bin/$1: $(call objects,$1) $(call archives,$2) tools/$1
 endef
 $(eval $(call program,encode-text,nn libtorch formats base,$(BASE) $(MODEL) sentencepiece))
 $(eval $(call program,encode-audio,nn libtorch formats base,$(BASE) $(MODEL) $(FILES)))
-$(eval $(call program,sample-tokens,nn libtorch formats base,$(BASE) $(MODEL)))
+$(eval $(call program,sample-tokens,nn libtorch cpu formats base,$(BASE) $(MODEL)))
 $(eval $(call program,decode-audio,nn libtorch formats base,$(BASE) $(MODEL) $(FILES)))
 $(eval $(call program,transcode,formats base,$(BASE) $(AUDIO)))
 $(eval $(call program,verify,formats base,$(BASE) $(AUDIO)))
@@ -76,6 +76,12 @@ $(foreach layer,$(LAYERS),$(eval $(BUILD)/lib/$(layer).a: $(call objects,lib/$(l
 $(BUILD)/lib/%.a:
 	@mkdir -p $(@D)
 	$(call say,AR,$@)rm -f $@ && ar rcs $@ $(filter %.o,$^)
+
+# The kernels of each instruction set, chosen at run time.
+$(BUILD)/lib/cpu/kernels-avx2.o $(BUILD)/lib/cpu/kernels-avx2-vnni.o: CFLAGS += -mavx2 -mfma -mf16c
+$(BUILD)/lib/cpu/kernels-avx2-vnni.o: CFLAGS += -mavxvnni
+$(BUILD)/lib/cpu/kernels-avx512.o $(BUILD)/lib/cpu/kernels-avx512-vnni.o: CFLAGS += -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512vl -mavx512dq
+$(BUILD)/lib/cpu/kernels-avx512-vnni.o: CFLAGS += -mavx512vnni
 
 $(BUILD)/%.o: tools/%.c
 	@mkdir -p $(@D)

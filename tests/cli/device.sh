@@ -19,6 +19,12 @@ check 'auto, asked for' 0 '' "^device auto: cpu \($cpu_only\)$" -- "${encode[@]}
 check 'quiet' 0 '' '' -- "${encode[@]}" --device auto --quiet
 check 'cpu' 0 '' '' -- "${encode[@]}" --device cpu
 check 'a GPU' 1 '' "^encode-text: cannot use device 'cuda:1': $cpu_only; use --device cpu$" -- "${encode[@]}" --device cuda:1
+"${encode[@]}" || exit 1
+sample=("$BIN/sample-tokens" --model "$TINY" --condition out --output tokens --duration 1)
+check 'sample-tokens by default' 0 '' '' -- "${sample[@]}"
+check 'sample-tokens, asked for auto' 0 '' "^device auto: cpu \((no NVIDIA GPU is here|$cpu_only)\)$" -- "${sample[@]}" --device auto
+check 'with an engine that has no other' 0 '' '^device auto: cpu \(engine cpu was asked for\)$' -- "${sample[@]}" --device auto --engine cpu
+check 'quiet, too' 0 '' '' -- "${sample[@]}" --device auto --quiet
 check 'a render tells it once for all its programs' 0 '.' "^device auto: cpu \($cpu_only\)$" -- \
     "$BIN/leitmotif" generate 'calm piano' --model demo --duration 0.5 --seed 1 --output calm.wav --workspace w
 check 'and nothing where nothing is computed' 0 'reused' '' -- \

@@ -3,7 +3,7 @@
 # outside library is seen by its one module. SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/lib.sh"
 cd "$PROJECT/tools" || exit 1
-LAYERS="base formats libtorch nn"
+LAYERS="base formats cpu libtorch nn"
 
 includes() { grep -HoE '^[[:space:]]*#[[:space:]]*include[[:space:]]*"[^"]+"' "$@" /dev/null | sed -E 's/:[^"]*"([^"]+)"/ \1/'; }
 
@@ -18,7 +18,7 @@ program_violations() {
     local folder program
     for folder in */; do
         program=${folder%/}
-        [ "$program" = lib ] || includes "$program"/* | grep -vE " ((base|formats|libtorch|nn)/[^/]+|($program/)?[^/]+)$"
+        [ "$program" = lib ] || includes "$program"/* | grep -vE " ((base|formats|cpu|libtorch|nn)/[^/]+|($program/)?[^/]+)$"
     done
 }
 seen_by() { # LIBRARY-HEADER-PATTERN ALLOWED-FILES-PATTERN: files beyond the allowed that see it

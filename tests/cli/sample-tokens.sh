@@ -75,21 +75,47 @@ END
 check 'jobs, one of them bad' 1 '"job":2,.*"status":"failed","error":"cannot open .missing.condition.*"job":1,.*"status":"done".*"job":4,.*"status":"done"' \
     'job 2: .*missing.condition' -- "$BIN/sample-tokens" --model "$TINY" --device cpu --jobs jobs.jsonl
 that 'a track is the same among others' cmp c.tokens three.tokens
-check 'jobs side by side' 1 '("status":"done".*){3}' '.*' -- "$BIN/sample-tokens" --model "$TINY" --device cpu --jobs jobs.jsonl --batch 3
+for batch in 1 2 3; do
+    check "jobs side by side, batch $batch" 1 '("status":"done".*){3}' '.*' -- "$BIN/sample-tokens" --model "$TINY" --device cpu --jobs jobs.jsonl --batch $batch
+    that 'the same as alone' cmp c.tokens three.tokens
+done
+check 'jobs side by side, engine torch' 1 '("status":"done".*){3}' '.*' -- "$BIN/sample-tokens" --model "$TINY" --device cpu --engine torch --jobs jobs.jsonl --batch 3
 that 'as long as alone' test "$(codes c.tokens | wc -l)" -eq 600
+
+# --- engine cpu: its kernels, threads, int8 ---
+available="$(LEITMOTIF_KERNELS=none "$BIN/sample-tokens" --model "$TINY" --device cpu --condition drums.condition --output x.tokens 2>&1)"
+that 'kernels that do not exist are refused' grep -q "LEITMOTIF_KERNELS 'none': this machine has no such kernels" <<<"$available"
+for kernels in plain avx2 avx2-vnni avx512 avx512-vnni; do
+    for weights in f16 int8; do
+        if LEITMOTIF_KERNELS=$kernels tokens --output $kernels.tokens --duration 0.3 --seed 5 --weights $weights --threads 3 2>refusal; then
+            [ -e plain-$weights.tokens ] || cp $kernels.tokens plain-$weights.tokens
+            that "$kernels gives the bytes of plain in $weights" cmp $kernels.tokens plain-$weights.tokens
+        else
+            skip "$kernels in $weights" "$(cat refusal)"
+        fi
+    done
+done
+that 'int8 is said in the recipe' grep -qE 'weights[\\":]*int8' plain-int8.tokens
 echo '{"condition": "drums.condition", "output": "x.tokens", "model": "small"}' >bad.jsonl
 check 'the model is no part of a job' 2 '' "bad.jsonl.*line 1.*model" -- "$BIN/sample-tokens" --model "$TINY" --jobs bad.jsonl
 check 'progress as JSON' 0 '' '"stage":"sample","done":53,"total":53' -- tokens --output p.tokens --duration 1 --progress json
 
 # --- memory ---
-check 'a dry run prints the plan' 0 'weights f32, cache f16, batch 1.*1500 frames in 1 window, 1503 steps of 2 rows.*key/value cache.*total' '' -- tokens --duration 30 --dry-run
+check 'a dry run prints the plan' 0 'engine    cpu on cpu, weights f16, cache f16, batch 1.*1500 frames in 1 window, 1503 steps of 2 rows.*key/value cache.*total' '' -- tokens --duration 30 --dry-run
+check 'a dry run for engine torch' 0 'engine    torch on cpu, weights f32, cache f16, batch 1' '' -- tokens --duration 30 --engine torch --dry-run
 echo '{"condition": "piano.condition", "output": "e.tokens"}' >one.jsonl
 check 'a dry run of a job' 0 '"windows":1,"steps":503,"memory":\{.*"total":[0-9]+' '' -- "$BIN/sample-tokens" --model "$TINY" --device cpu --jobs one.jsonl --dry-run
 that 'makes nothing' test ! -e e.tokens
 check 'within the limit' 0 '' '' -- tokens --output small.tokens --duration 1 --memory 100M
-check 'too much: what would help' 1 '' "^sample-tokens: 'tiny-text' in f32 needs [0-9.]+ MB for one track of 30 s; 12.00 MB allowed; try --weights f16$" -- tokens --output x.tokens --duration 30 --memory 12M
-check 'too much: shorter' 1 '' "; 6.00 MB allowed; try --duration [0-9]+ --weights f16$" -- tokens --output x.tokens --duration 30 --memory 6M
-check 'too much: fewer at once' 1 '' "for 8 tracks of 1 s; .*; try --batch 1$" -- tokens --output x.tokens --duration 1 --batch 8 --memory 5M
+below() { # FLAGS...: a limit that a dry run with these flags says is just too little
+    echo $(($(tokens "$@" --dry-run | awk '$1 == "total" {print $2}') - 1))
+}
+check 'too much: what would help' 1 '' "^sample-tokens: 'tiny-text' in f32 needs [0-9.]+ MB for one track of 30 s; [0-9.]+ MB allowed; try --weights f16$" -- tokens --output x.tokens --duration 30 --weights f32 --memory "$(below --duration 30 --weights f32)"
+check 'too much: a smaller cache' 1 '' "in f16 needs .*; try --cache f16$" -- tokens --output x.tokens --duration 30 --cache f32 --memory "$(below --duration 30 --cache f32)"
+check 'too much: int8' 1 '' "try --weights int8$" -- tokens --output x.tokens --duration 30 --memory "$(below --duration 30)"
+check 'too much: shorter' 1 '' "try --duration [0-9]+$" -- tokens --output x.tokens --duration 30 --memory "$(below --duration 30 --weights int8)"
+check 'too much: fewer at once' 1 '' "for 8 tracks of 1 s; .*; try --batch 1$" -- tokens --output x.tokens --duration 1 --batch 8 --memory "$(below --duration 1 --batch 8)"
+check 'too much for engine torch: shorter' 1 '' "; 6.00 MB allowed; try --duration [0-9]+ --weights f16$" -- tokens --engine torch --output x.tokens --duration 30 --memory 6M
 check 'far too much' 1 '' 'no setting makes it fit: use a smaller model' -- tokens --output x.tokens --memory 1M
 
 # --- refusals ---
@@ -109,8 +135,8 @@ refuse 'a negative seed' "'--seed' cannot be -1" --seed -1
 refuse 'a seed of 2^63' "'--seed' cannot be '9223372036854775808'" --seed 9223372036854775808
 refuse 'negative guidance' "'--guidance' cannot be -2" --guidance -2
 refuse 'a stride of a window' "'--extend-stride 30': must be shorter than one window" --extend-stride 30
-refuse 'an engine to come' "use --engine torch" --engine cpu
-refuse 'weights to come' "use --weights f16" --weights int8
+refuse 'the CPU engine on a GPU' "'--engine cpu' cannot use device 'cuda': say --engine torch" --engine cpu --device cuda
+refuse 'int8 in engine torch' "'--weights int8' is engine cpu's" --weights int8 --engine torch
 refuse 'batch 0' "'--batch 0'" --batch 0
 refuse 'a section past the end' 'starts at or after the end' --section 10=piano.condition
 refuse 'sections out of order' 'give sections in order' --section 5=piano.condition --section 4=piano.condition

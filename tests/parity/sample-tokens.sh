@@ -25,12 +25,16 @@ codebooks=$(grep -o '"num_codebooks": *[0-9]*' "$folder/config.json" | tr -dc 0-
 sample() { "$BIN/sample-tokens" --model "$folder" --device cpu --cache f32 --condition prompt.condition "$@"; }
 
 that 'the condition' "$BIN/encode-text" --model "$folder" --device cpu --prompt '80s pop track with bassy drums and synth' --output prompt.condition
-for weights in f32 f16; do
-    check "greedy, weights $weights" 0 '' '' -- sample --weights $weights --greedy --duration "$(seconds "$(frames greedy.codes)")" --output greedy.tokens
-    that 'equals the reference' equal greedy.codes greedy.tokens
+for engine in torch cpu; do
+    for weights in f32 f16; do
+        check "greedy, engine $engine, weights $weights" 0 '' '' -- sample --engine $engine --weights $weights --greedy --duration "$(seconds "$(frames greedy.codes)")" --output greedy.tokens
+        that 'equals the reference' equal greedy.codes greedy.tokens
+    done
 done
-check 'greedy without guidance' 0 '' '' -- sample --temperature 0 --guidance 1 --duration "$(seconds "$(frames greedy_nocfg.codes)")" --output plain.tokens
-that 'equals the reference' equal greedy_nocfg.codes plain.tokens
+for engine in torch cpu; do
+    check "greedy without guidance, engine $engine" 0 '' '' -- sample --engine $engine --temperature 0 --guidance 1 --duration "$(seconds "$(frames greedy_nocfg.codes)")" --output plain.tokens
+    that 'equals the reference' equal greedy_nocfg.codes plain.tokens
+done
 
 # The tokens to continue, as a tokens file: the program's own, greedy, are not what the reference continued.
 prompt=$(frames continuation.prompt)
@@ -45,6 +49,8 @@ bytes() { # NUMBER COUNT: little-endian
     printf %s "$header"
     numbers "$folder/reference.safetensors" continuation.prompt 8 | while read -r code; do bytes "$code" 4; done
 } >prompt.tokens
-check 'continued' 0 '' '' -- sample --greedy --continue prompt.tokens --duration "$(seconds $(($(frames continuation.codes) - prompt)))" --output continued.tokens
-that 'equals the reference' equal continuation.codes continued.tokens
+for engine in torch cpu; do
+    check "continued, engine $engine" 0 '' '' -- sample --engine $engine --greedy --continue prompt.tokens --duration "$(seconds $(($(frames continuation.codes) - prompt)))" --output continued.tokens
+    that 'equals the reference' equal continuation.codes continued.tokens
+done
 finish

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Engine torch with a melody model against stored logits of transformers: chroma and text before the columns, column by
+ * Both engines with a melody model against stored logits of transformers: chroma and text before the columns, column by
  * column, in one prefill, beside other tracks, restarted, and without a melody; and the memory plan.
  * The model and the reference: $LEITMOTIF_MELODY_PARITY (default tests/parity/tiny-melody), as its README says.
  */
@@ -21,6 +21,7 @@
 /* Largest difference of logits (deviation 2.2) seen on five melody models: 5.7e-6. */
 static const float TOLERANCE = 5e-5f;
 
+static const struct engine_operations *operations; /* of the engine under test */
 static struct model model;
 static struct checkpoint *checkpoint;
 static struct safetensors *reference;
@@ -57,7 +58,7 @@ static int set_up(void **state)
     (void)state;
     const char *folder = getenv("LEITMOTIF_MELODY_PARITY") ? getenv("LEITMOTIF_MELODY_PARITY") : "tests/parity/tiny-melody";
     char *path = format_string("%s/reference.safetensors", folder);
-    if (libtorch_open(2) || model_open(&model, folder) || !(checkpoint = checkpoint_open(model.folder)) || !(reference = safetensors_open(path)))
+    if (model_open(&model, folder) || !(checkpoint = checkpoint_open(model.folder)) || !(reference = safetensors_open(path)))
         return failure_print("test-melody");
     free(path);
     read_reference();
@@ -80,7 +81,7 @@ static int tear_down(void **state)
 
 static struct engine_settings settings_for(enum element_type weights, int slots)
 {
-    return (struct engine_settings){.device = {DEVICE_CPU, 0}, .weights = weights, .cache = ELEMENT_F32, .slots = slots, .rows = 2,
+    return (struct engine_settings){.device = {DEVICE_CPU, 0}, .weights = weights, .cache = ELEMENT_F32, .slots = slots, .rows = 2, .threads = 2,
                                     .positions = column_count, .prefill = column_count,
                                     .prefix = engine_prefix(&model.language, &condition)};
 }
@@ -88,7 +89,7 @@ static struct engine_settings settings_for(enum element_type weights, int slots)
 static struct engine *opened(enum element_type weights, int slots)
 {
     struct engine_settings settings = settings_for(weights, slots);
-    struct engine *engine = ENGINE_TORCH.open(&model, checkpoint, &settings);
+    struct engine *engine = operations->open(&model, checkpoint, &settings);
     assert_string_equal(failure_text(), "");
     return engine;
 }
@@ -96,7 +97,7 @@ static struct engine *opened(enum element_type weights, int slots)
 static const float *feed(struct engine *engine, int slot, int64_t start, int64_t count)
 {
     struct engine_feed one = {.slot = slot, .columns = count, .ids = columns + start * codebooks};
-    assert_int_equal(ENGINE_TORCH.step(engine, &one, 1), 0);
+    assert_int_equal(operations->step(engine, &one, 1), 0);
     return one.logits;
 }
 
@@ -118,10 +119,10 @@ static float column_by_column(enum element_type weights, const int32_t *melody, 
 {
     struct engine *engine = opened(weights, 1);
     float worst = 0;
-    assert_int_equal(ENGINE_TORCH.admit(engine, 0, &condition, melody, true), 0);
+    assert_int_equal(operations->admit(engine, 0, &condition, melody, true), 0);
     for (int64_t s = 0; s < column_count; s++)
         worst = fmaxf(worst, both_rows(feed(engine, 0, s, 1), stored, s));
-    ENGINE_TORCH.close(engine);
+    operations->close(engine);
     return worst;
 }
 
@@ -148,14 +149,14 @@ static void prefill_and_restart(void **state)
     struct engine *engine = opened(ELEMENT_F32, 1);
     float worst = 0;
     (void)state;
-    assert_int_equal(ENGINE_TORCH.admit(engine, 0, &condition, chroma, true), 0);
+    assert_int_equal(operations->admit(engine, 0, &condition, chroma, true), 0);
     for (int64_t count = 1; count <= column_count; count += 9) {
-        ENGINE_TORCH.restart(engine, 0);
+        operations->restart(engine, 0);
         worst = fmaxf(worst, both_rows(feed(engine, 0, 0, count), guided, count - 1));
         if (count < column_count)
             worst = fmaxf(worst, both_rows(feed(engine, 0, count, 1), guided, count));
     }
-    ENGINE_TORCH.close(engine);
+    operations->close(engine);
     print_message("prefill: largest difference %.1e\n", (double)worst);
     assert_true(worst <= TOLERANCE);
 }
@@ -167,24 +168,24 @@ static void slots_share_a_step(void **state)
     struct engine *engine = opened(ELEMENT_F32, 4);
     float worst = 0;
     (void)state;
-    assert_int_equal(ENGINE_TORCH.admit(engine, 0, &condition, chroma, true), 0);
-    assert_int_equal(ENGINE_TORCH.admit(engine, 1, &condition, chroma, true), 0);
-    assert_int_equal(ENGINE_TORCH.admit(engine, 2, &condition, chroma, false), 0);
-    assert_int_equal(ENGINE_TORCH.admit(engine, 3, &condition, NULL, true), 0);
+    assert_int_equal(operations->admit(engine, 0, &condition, chroma, true), 0);
+    assert_int_equal(operations->admit(engine, 1, &condition, chroma, true), 0);
+    assert_int_equal(operations->admit(engine, 2, &condition, chroma, false), 0);
+    assert_int_equal(operations->admit(engine, 3, &condition, NULL, true), 0);
     feed(engine, 1, 0, 7);
     for (int64_t s = 0; s + 7 < column_count; s++) {
         struct engine_feed feeds[4];
         for (int slot = 0; slot < 4; slot++)
             feeds[slot] = (struct engine_feed){.slot = slot, .columns = 1, .ids = columns + (s + (slot == 1 ? 7 : 0)) * codebooks};
-        assert_int_equal(ENGINE_TORCH.step(engine, feeds, 4), 0);
+        assert_int_equal(operations->step(engine, feeds, 4), 0);
         worst = fmaxf(worst, both_rows(feeds[0].logits, guided, s));
         worst = fmaxf(worst, both_rows(feeds[1].logits, guided, s + 7));
         worst = fmaxf(worst, difference(feeds[2].logits, guided, 0, s));
         worst = fmaxf(worst, both_rows(feeds[3].logits, text_only, s));
     }
-    assert_int_equal(ENGINE_TORCH.admit(engine, 1, &condition, NULL, true), 0);
+    assert_int_equal(operations->admit(engine, 1, &condition, NULL, true), 0);
     worst = fmaxf(worst, both_rows(feed(engine, 1, 0, 3), text_only, 2));
-    ENGINE_TORCH.close(engine);
+    operations->close(engine);
     print_message("beside other tracks: largest difference %.1e\n", (double)worst);
     assert_true(worst <= TOLERANCE);
 }
@@ -196,14 +197,14 @@ static void no_text_is_one_null_vector(void **state)
     struct condition nothing = {0};
     (void)state;
     assert_int_equal(engine_prefix(&model.language, &nothing), model.language.chroma_frames + 1);
-    assert_int_equal(ENGINE_TORCH.admit(engine, 0, &nothing, chroma, true), 0);
-    assert_int_equal(ENGINE_TORCH.admit(engine, 1, &nothing, NULL, false), 0);
+    assert_int_equal(operations->admit(engine, 0, &nothing, chroma, true), 0);
+    assert_int_equal(operations->admit(engine, 1, &nothing, NULL, false), 0);
     float *null_row = allocate((size_t)(codebooks * vocabulary), sizeof *null_row);
     const float *logits = feed(engine, 0, 0, 5);
     memcpy(null_row, logits + codebooks * vocabulary, (size_t)(codebooks * vocabulary) * sizeof *null_row);
     assert_true(parity_difference(logits, null_row, codebooks * vocabulary) > 100 * TOLERANCE);
     assert_true(parity_difference(feed(engine, 1, 0, 5), null_row, codebooks * vocabulary) <= TOLERANCE);
-    ENGINE_TORCH.close(engine);
+    operations->close(engine);
     free(null_row);
 }
 
@@ -214,12 +215,13 @@ static void the_plan_counts_the_weights(void **state)
     int64_t d = config->width, layer = 4 * d * d + 2 * d * config->feed_forward, norms = (4 * config->layers + 2) * d;
     int64_t matrices = config->layers * layer + config->codebooks * (2 * config->vocabulary + 1) * d + d * (model.text.width + CHROMA_BINS);
     (void)state;
-    assert_int_equal(ENGINE_TORCH.plan_weights(&model, checkpoint, ELEMENT_F32, &plan), 0);
+    assert_int_equal(operations->plan_weights(&model, checkpoint, ELEMENT_F32, &plan), 0);
     assert_int_equal(memory_plan_total(&plan), 4 * (matrices + norms + 2 * d));
 }
 
 int main(void)
 {
+    static const struct engine_operations *const engines[] = {&ENGINE_TORCH, &ENGINE_CPU};
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_melody_column_by_column),
         cmocka_unit_test(text_only_is_the_null_melody),
@@ -228,5 +230,12 @@ int main(void)
         cmocka_unit_test(no_text_is_one_null_vector),
         cmocka_unit_test(the_plan_counts_the_weights),
     };
-    return cmocka_run_group_tests_name("melody", tests, set_up, tear_down);
+    int failures = 0;
+    if (libtorch_open(2))
+        return failure_print("test-melody");
+    for (size_t i = 0; i < COUNT_OF(engines); i++) {
+        operations = engines[i];
+        failures += cmocka_run_group_tests_name(operations->name, tests, set_up, tear_down);
+    }
+    return failures;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Engine torch against stored logits of transformers: teacher-forced column by column, in one prefill, in a full house of
+ * Both engines against stored logits of transformers: teacher-forced column by column, in one prefill, in a full house of
  * slots, and with weights and caches in float16; and the memory plan against what the engine takes.
  * The model and the reference: $LEITMOTIF_PARITY (default tests/parity/tiny-text), as its README says.
  */
@@ -25,6 +25,7 @@
  * beside other tracks; with keys and values in float16 1.4e-3. */
 static const float TOLERANCE = 5e-5f, HALF_CACHE_TOLERANCE = 1e-2f;
 
+static const struct engine_operations *operations; /* of the engine under test */
 static struct model model;
 static struct checkpoint *checkpoint;
 static struct safetensors *reference;
@@ -79,7 +80,7 @@ static int set_up(void **state)
     (void)state;
     const char *folder = getenv("LEITMOTIF_PARITY") ? getenv("LEITMOTIF_PARITY") : "tests/parity/tiny-text";
     char *path = format_string("%s/reference.safetensors", folder);
-    if (libtorch_open(2) || model_open(&model, folder) || !(checkpoint = checkpoint_open(model.folder)) ||
+    if (model_open(&model, folder) || !(checkpoint = checkpoint_open(model.folder)) ||
         !(reference = safetensors_open(path)))
         return failure_print("test-sample-tokens");
     free(path);
@@ -101,13 +102,13 @@ static int tear_down(void **state)
 
 static struct engine_settings settings_for(enum element_type weights, enum element_type cache, int slots)
 {
-    return (struct engine_settings){.device = {DEVICE_CPU, 0}, .weights = weights, .cache = cache, .slots = slots, .rows = 2,
+    return (struct engine_settings){.device = {DEVICE_CPU, 0}, .weights = weights, .cache = cache, .slots = slots, .rows = 2, .threads = 2,
                                     .positions = column_count, .prefill = column_count, .text_tokens = condition.tokens};
 }
 
 static struct engine *opened(const struct engine_settings *settings)
 {
-    struct engine *engine = ENGINE_TORCH.open(&model, checkpoint, settings);
+    struct engine *engine = operations->open(&model, checkpoint, settings);
     assert_string_equal(failure_text(), "");
     return engine;
 }
@@ -116,7 +117,7 @@ static struct engine *opened(const struct engine_settings *settings)
 static const float *feed(struct engine *engine, int slot, int64_t start, int64_t count)
 {
     struct engine_feed one = {.slot = slot, .columns = count, .ids = columns + start * model.language.codebooks};
-    assert_int_equal(ENGINE_TORCH.step(engine, &one, 1), 0);
+    assert_int_equal(operations->step(engine, &one, 1), 0);
     return one.logits;
 }
 
@@ -148,10 +149,10 @@ static float worst_step(enum element_type weights, enum element_type cache)
     struct engine_settings settings = settings_for(weights, cache, 1);
     struct engine *engine = opened(&settings);
     float worst = 0;
-    assert_int_equal(ENGINE_TORCH.admit(engine, 0, &condition, NULL, true), 0);
+    assert_int_equal(operations->admit(engine, 0, &condition, NULL, true), 0);
     for (int64_t s = 0; s < column_count; s++)
         worst = fmaxf(worst, guided_difference(feed(engine, 0, s, 1), s));
-    ENGINE_TORCH.close(engine);
+    operations->close(engine);
     return worst;
 }
 
@@ -178,14 +179,14 @@ static void test_prefill(void **state)
     struct engine *engine = opened(&settings);
     float worst = 0;
     (void)state;
-    assert_int_equal(ENGINE_TORCH.admit(engine, 0, &condition, NULL, true), 0);
+    assert_int_equal(operations->admit(engine, 0, &condition, NULL, true), 0);
     for (int64_t count = 1; count <= column_count; count += 5) {
-        ENGINE_TORCH.restart(engine, 0);
+        operations->restart(engine, 0);
         worst = fmaxf(worst, guided_difference(feed(engine, 0, 0, count), count - 1));
         for (int64_t s = count; s < column_count && s < count + 3; s++)
             worst = fmaxf(worst, guided_difference(feed(engine, 0, s, 1), s));
     }
-    ENGINE_TORCH.close(engine);
+    operations->close(engine);
     print_message("prefill: largest difference %.1e\n", (double)worst);
     assert_true(worst <= TOLERANCE);
 }
@@ -198,21 +199,21 @@ static void test_slots_share_a_step(void **state)
     struct condition nothing = {0};
     float worst = 0;
     (void)state;
-    assert_int_equal(ENGINE_TORCH.admit(engine, 0, &condition, NULL, true), 0);
-    assert_int_equal(ENGINE_TORCH.admit(engine, 1, &condition, NULL, false), 0);
-    assert_int_equal(ENGINE_TORCH.admit(engine, 2, &nothing, NULL, false), 0);
+    assert_int_equal(operations->admit(engine, 0, &condition, NULL, true), 0);
+    assert_int_equal(operations->admit(engine, 1, &condition, NULL, false), 0);
+    assert_int_equal(operations->admit(engine, 2, &nothing, NULL, false), 0);
     feed(engine, 1, 0, 7);
     for (int64_t s = 0; s + 7 < column_count; s++) {
         int64_t codebooks = model.language.codebooks;
         struct engine_feed feeds[3] = {{.slot = 0, .columns = 1, .ids = columns + s * codebooks},
                                        {.slot = 1, .columns = 1, .ids = columns + (s + 7) * codebooks},
                                        {.slot = 2, .columns = 1, .ids = columns + s * codebooks}};
-        assert_int_equal(ENGINE_TORCH.step(engine, feeds, 3), 0);
+        assert_int_equal(operations->step(engine, feeds, 3), 0);
         worst = fmaxf(worst, guided_difference(feeds[0].logits, s));
         worst = fmaxf(worst, difference(feeds[1].logits, 0, s + 7));
         worst = fmaxf(worst, difference(feeds[2].logits, 1, s));
     }
-    ENGINE_TORCH.close(engine);
+    operations->close(engine);
     print_message("beside other tracks: largest difference %.1e\n", (double)worst);
     assert_true(worst <= TOLERANCE);
 }
@@ -225,14 +226,15 @@ static void test_plan_counts_the_weights(void **state)
     int64_t d = config->width, f = config->feed_forward, layer = 8 * d * d + 2 * d * f, norms = (6 * config->layers + 2) * d;
     int64_t matrices = config->layers * layer + config->codebooks * (2 * config->vocabulary + 1) * d + d * model.text.width;
     (void)state;
-    assert_int_equal(ENGINE_TORCH.plan_weights(&model, checkpoint, ELEMENT_F32, &single), 0);
-    assert_int_equal(ENGINE_TORCH.plan_weights(&model, checkpoint, ELEMENT_F16, &half), 0);
+    assert_int_equal(operations->plan_weights(&model, checkpoint, ELEMENT_F32, &single), 0);
+    assert_int_equal(operations->plan_weights(&model, checkpoint, ELEMENT_F16, &half), 0);
     assert_int_equal(memory_plan_total(&single), 4 * (matrices + norms + d));
     assert_int_equal(memory_plan_total(&half), 2 * matrices + 4 * (norms + d));
 }
 
 int main(void)
 {
+    static const struct engine_operations *const engines[] = {&ENGINE_TORCH, &ENGINE_CPU};
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_column_by_column),
         cmocka_unit_test(test_half_cache),
@@ -240,5 +242,12 @@ int main(void)
         cmocka_unit_test(test_slots_share_a_step),
         cmocka_unit_test(test_plan_counts_the_weights),
     };
-    return cmocka_run_group_tests_name("sample-tokens", tests, set_up, tear_down);
+    int failures = 0;
+    if (libtorch_open(2))
+        return failure_print("test-sample-tokens");
+    for (size_t i = 0; i < COUNT_OF(engines); i++) {
+        operations = engines[i];
+        failures += cmocka_run_group_tests_name(operations->name, tests, set_up, tear_down);
+    }
+    return failures;
 }

@@ -140,11 +140,11 @@ static void show_progress(void *context, const struct batch *batch, const json_t
     progress_step(batch->stage->program, done, total);
 }
 
-/* Four programs have the same to say of the device: once is enough. */
+/* Four programs have the same to say of the device, though each as far as it looked, in brackets: once is enough. */
 static void show_note(void *context, const char *text)
 {
     struct runner *runner = context;
-    if (runner->last_note && strcmp(runner->last_note, text) == 0)
+    if (runner->last_note && strncmp(runner->last_note, text, strcspn(text, "(")) == 0)
         return;
     note("%s", text);
     free(runner->last_note);

@@ -288,12 +288,12 @@ void stages_plan_take(struct plan *plan, struct plan_take *take)
     add_verdicts(plan, take);
 }
 
-/* As sample-tokens resolves auto: exact weights either way, halved in memory where the device computes in float16. */
+/* As sample-tokens resolves auto. */
 json_t *stages_arguments(const struct plan_options *options)
 {
     bool automatic = !options->device || strcmp(options->device, "auto") == 0;
-    bool cuda = automatic ? libtorch_expects_gpu() : has_prefix(options->device, "cuda");
-    char *text = format_string("{\"cache\":\"f16\",\"engine\":\"torch\",\"weights\":\"%s\"}", cuda ? "f16" : "f32");
+    bool cuda = automatic ? !libtorch_lacks_gpu() : has_prefix(options->device, "cuda");
+    char *text = format_string("{\"cache\":\"f16\",\"engine\":\"%s\",\"weights\":\"f16\"}", cuda ? "torch" : "cpu");
     json_t *arguments = json_pack("{s:s}", stages[SAMPLE_TOKENS].program, text);
     free(text);
     return arguments;

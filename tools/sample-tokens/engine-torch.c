@@ -57,11 +57,6 @@ struct step {
     int count;
 };
 
-int64_t engine_prefix(const struct language_config *config, const struct condition *condition)
-{
-    return config->chroma_frames ? config->chroma_frames + (condition->tokens ? condition->tokens : 1) : 0;
-}
-
 /* Most positions of a slot. */
 static int64_t capacity(const struct engine_settings *settings)
 {

@@ -21,7 +21,8 @@ enum { MOST_SLOTS = 64 };
 
 struct engine_settings {
     struct device device;
-    enum element_type weights; /* ELEMENT_F32; ELEMENT_F16: where that is exact, else float32 */
+    int threads;               /* of engine cpu; libtorch has its own */
+    enum element_type weights; /* ELEMENT_F32; ELEMENT_F16: where that is exact, else float32; ELEMENT_I8: engine cpu only */
     enum element_type cache;   /* ELEMENT_F32 or ELEMENT_F16: of keys and values */
     int slots;                 /* tracks at once */
     int64_t rows;              /* of a slot: 2 when any track is guided, else 1 */
@@ -60,6 +61,6 @@ struct engine_operations {
  * that attend to the text beside the columns. */
 int64_t engine_prefix(const struct language_config *config, const struct condition *condition);
 
-extern const struct engine_operations ENGINE_TORCH;
+extern const struct engine_operations ENGINE_TORCH, ENGINE_CPU;
 
 #endif

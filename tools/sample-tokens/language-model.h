@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * language-model - the weights of MusicGen's decoder as tensors, stacked where one product serves several.
- *
- * Names and shapes are those of the Hugging Face layout; every size is the configuration's. Matrices are [out, in].
- * d: width, K: codebooks, V: vocabulary, f: width of the feed-forward layer.
+ * language-model - the weights of MusicGen's decoder as tensors, for engine torch. Shapes: language-arrays.h.
  */
 #ifndef LEITMOTIF_SAMPLE_TOKENS_LANGUAGE_MODEL_H
 #define LEITMOTIF_SAMPLE_TOKENS_LANGUAGE_MODEL_H

@@ -65,12 +65,16 @@ static size_t survey(struct schedule *schedule)
 
 /* jobs in and out of slots */
 
+/* What of the engine decides the tokens: in engine cpu batch and threads do not. */
 static json_t *engine_recipe(const struct setup *setup)
 {
     const struct engine_settings *settings = &setup->settings;
-    return json_pack("{s:s, s:s, s:s, s:s, s:i}", "engine", setup->engine->name, "device",
-                     settings->device.kind == DEVICE_CPU ? "cpu" : "cuda", "weights", storage_name(settings->weights), "cache",
-                     storage_name(settings->cache), "batch", settings->slots);
+    json_t *recipe = json_pack("{s:s, s:s, s:s, s:s}", "engine", setup->engine->name, "device",
+                               settings->device.kind == DEVICE_CPU ? "cpu" : "cuda", "weights", storage_name(settings->weights),
+                               "cache", storage_name(settings->cache));
+    if (setup->engine != &ENGINE_CPU)
+        json_object_set_new(recipe, "batch", json_integer(settings->slots));
+    return recipe;
 }
 
 static void write_result(const struct setup *setup, const struct take *take)
@@ -198,7 +202,9 @@ static void run_jobs(struct schedule *schedule)
 int schedule_run(struct tool_run *run, struct setup *setup)
 {
     struct schedule schedule = {.run = run, .setup = setup, .ready = allocate(run->count, sizeof(bool))};
-    if (survey(&schedule)) {
+    size_t jobs = survey(&schedule);
+    if (jobs) {
+        setup->settings.slots = setup_choose_batch(setup, &setup->settings, jobs);
         schedule.engine = setup->engine->open(&setup->model, setup->checkpoint, &setup->settings);
         schedule.places = allocate((size_t)setup->settings.slots, sizeof *schedule.places);
         sampler_init(&schedule.sampler, (size_t)setup->model.language.vocabulary);
@@ -224,9 +230,10 @@ static void print_plan(const struct setup *setup, const struct engine_settings *
     memory_plan_print(plan, stdout);
 }
 
-static json_t *plan_json(const struct setup *setup, const struct memory_plan *plan, const struct take *take)
+static json_t *plan_json(const struct setup *setup, const struct engine_settings *sizes, const struct memory_plan *plan, const struct take *take)
 {
     json_t *result = engine_recipe(setup);
+    json_object_set_new(result, "batch", json_integer(sizes->slots));
     json_object_set_new(result, "frames", json_integer(take->total));
     json_object_set_new(result, "windows", json_integer((json_int_t)take->windows.count));
     json_object_set_new(result, "steps", json_integer(take->steps));
@@ -242,9 +249,10 @@ static json_t *show_plan(const struct tool_run *run, struct setup *setup, const 
     json_t *result = NULL;
     if (take_open(&take, request, &setup->model) == 0) {
         take_require(&take, &sizes);
+        sizes.slots = setup_choose_batch(setup, &sizes, run->count);
         if (setup_plan(setup, &sizes, &plan) == 0) {
             if (run->by_jobs)
-                result = plan_json(setup, &plan, &take);
+                result = plan_json(setup, &sizes, &plan, &take);
             else
                 print_plan(setup, &sizes, &plan, &take);
             setup_fits(setup, &sizes, take_seconds(&take));

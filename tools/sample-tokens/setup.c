@@ -5,8 +5,15 @@
 #include <string.h>
 
 #include "base/failure.h"
+#include "base/machine.h"
 #include "base/memory.h"
+#include "base/progress.h"
 #include "base/text.h"
+#include "libtorch/finder.h"
+
+/* Tracks at once that `auto` takes at most. Guided, two rows each, they fill the blocks of MOST_ROWS rows that weights are
+ * read for once; from there on more tracks gain nothing (docs/performance.md). */
+enum { AUTO_SLOTS = 16 };
 
 static bool is(const char *option, const char *value)
 {
@@ -15,14 +22,19 @@ static bool is(const char *option, const char *value)
 
 const char *storage_name(enum element_type type)
 {
-    return type == ELEMENT_F16 ? "f16" : "f32";
+    return type == ELEMENT_I8 ? "int8" : type == ELEMENT_F16 ? "f16" : "f32";
 }
 
-/* "auto" or 1 .. MOST_SLOTS. auto is one track at a time: its tokens are then the same alone and among others. */
+static bool automatic(const char *option)
+{
+    return !option || is(option, "auto");
+}
+
+/* "auto" or 1 .. MOST_SLOTS; auto begins with one: see setup_choose_batch. */
 static int batch_parse(const char *text, int *slots)
 {
     int64_t number = 1;
-    if (text && !is(text, "auto") && parse_integer(text, &number))
+    if (!automatic(text) && parse_integer(text, &number))
         return misuse("'--batch %s': expected auto or a number", text);
     if (number < 1 || number > MOST_SLOTS)
         return misuse("'--batch %s': must be between 1 and %d", text, MOST_SLOTS);
@@ -35,30 +47,48 @@ int options_check(const struct options *options)
     int slots;
     if (!options->model)
         return misuse("--model is missing: a folder, a short name (small, medium, demo, ...) or a hub id");
-    if (is(options->engine, "cpu"))
-        return misuse("'--engine cpu' is not there yet: use --engine torch, which runs on CPUs too");
-    if (is(options->weights, "int8"))
-        return misuse("'--weights int8' is not there yet: use --weights f16 to save memory");
-    return device_check(options->device) || batch_parse(options->batch, &slots) ? -1 : 0;
+    if (device_check(options->device) || batch_parse(options->batch, &slots))
+        return -1;
+    if (is(options->engine, "cpu") && !automatic(options->device) && !is(options->device, "cpu"))
+        return misuse("'--engine cpu' cannot use device '%s': say --engine torch, or --device cpu", options->device);
+    if (is(options->engine, "torch") && is(options->weights, "int8"))
+        return misuse("'--weights int8' is engine cpu's: say --engine cpu, or --weights f16");
+    return 0;
 }
 
-/* libtorch is not needed to plan for a CPU. */
+/* Engine cpu needs no libtorch, so that is not even looked for where no GPU can be expected. */
+static bool settled_on_cpu(const struct options *options)
+{
+    if (is(options->engine, "torch"))
+        return options->dry_run && is(options->device, "cpu");
+    return is(options->engine, "cpu") || is(options->device, "cpu") || (automatic(options->device) && libtorch_lacks_gpu());
+}
+
 static int open_device(struct setup *setup, const struct options *options, int threads)
 {
     setup->settings.device = (struct device){DEVICE_CPU, 0};
-    if (options->dry_run && is(options->device, "cpu"))
+    if (settled_on_cpu(options)) {
+        if (is(options->device, "auto"))
+            note("device auto: cpu (%s)", is(options->engine, "cpu") ? "engine cpu was asked for" : libtorch_lacks_gpu());
         return 0;
+    }
     return libtorch_open(threads) || device_resolve(options->device, &setup->settings.device) ? -1 : 0;
 }
 
-static void resolve(struct setup *setup, const struct options *options)
+static int resolve(struct setup *setup, const struct options *options, int threads)
 {
     struct engine_settings *settings = &setup->settings;
-    bool half = is(options->weights, "f16") || (!is(options->weights, "f32") && settings->device.kind != DEVICE_CPU);
-    setup->engine = &ENGINE_TORCH;
-    settings->weights = half ? ELEMENT_F16 : ELEMENT_F32;
+    bool torch = is(options->engine, "torch") || settings->device.kind != DEVICE_CPU;
+    setup->engine = torch ? &ENGINE_TORCH : &ENGINE_CPU;
+    if (torch && is(options->weights, "int8"))
+        return misuse("'--weights int8' is engine cpu's, and device '%s' is used: say --device cpu, or --weights f16",
+                      device_text(settings->device));
+    settings->weights = is(options->weights, "int8") ? ELEMENT_I8 : ELEMENT_F16;
+    if (is(options->weights, "f32") || (automatic(options->weights) && torch && settings->device.kind == DEVICE_CPU))
+        settings->weights = ELEMENT_F32;
     settings->cache = is(options->cache, "f32") ? ELEMENT_F32 : ELEMENT_F16;
-    batch_parse(options->batch, &settings->slots);
+    settings->threads = threads;
+    return batch_parse(options->batch, &settings->slots);
 }
 
 int setup_open(struct setup *setup, const struct options *options, int threads)
@@ -68,7 +98,8 @@ int setup_open(struct setup *setup, const struct options *options, int threads)
         return -1;
     if (open_device(setup, options, threads))
         return -1;
-    resolve(setup, options);
+    if (resolve(setup, options, threads))
+        return -1;
     setup->checkpoint = checkpoint_open(setup->model.folder);
     if (!setup->checkpoint)
         return -1;
@@ -87,7 +118,7 @@ void setup_close(struct setup *setup)
 
 int setup_plan(struct setup *setup, const struct engine_settings *settings, struct memory_plan *plan)
 {
-    struct memory_plan *weights = &setup->weights[settings->weights == ELEMENT_F16];
+    struct memory_plan *weights = &setup->weights[settings->weights == ELEMENT_F32 ? 0 : settings->weights == ELEMENT_F16 ? 1 : 2];
     if (weights->count == 0 && setup->engine->plan_weights(&setup->model, setup->checkpoint, settings->weights, weights))
         return -1;
     *plan = *weights;
@@ -119,24 +150,50 @@ static int64_t longest_fit(struct setup *setup, struct engine_settings settings,
     return low;
 }
 
-/* The least loss first: fewer at once, then what keeps every number exact, then the cache, then the duration. Yours. */
+/* The least loss first: fewer at once, then what keeps every number exact, then the cache, then int8, then the duration.
+ * Yours. */
 static char *advice(struct setup *setup, struct engine_settings settings, double seconds)
 {
-    char *weights = settings.weights == ELEMENT_F16 ? "" : " --weights f16", *batch = settings.slots > 1 ? " --batch 1" : "";
-    char *cache = settings.cache == ELEMENT_F16 ? "" : " --cache f16";
+    const char *weights = "", *cache = "", *batch = settings.slots > 1 ? " --batch 1" : "";
+    struct engine_settings exact;
     settings.slots = 1;
     if (*batch && fits(setup, &settings))
         return format_string("try%s", batch);
-    settings.weights = ELEMENT_F16;
+    if (settings.weights == ELEMENT_F32) {
+        settings.weights = ELEMENT_F16;
+        weights = " --weights f16";
+    }
     if (*weights && fits(setup, &settings))
         return format_string("try%s%s", weights, batch);
-    settings.cache = ELEMENT_F16;
+    if (settings.cache == ELEMENT_F32) {
+        settings.cache = ELEMENT_F16;
+        cache = " --cache f16";
+    }
     if (*cache && fits(setup, &settings))
         return format_string("try%s%s%s", weights, cache, batch);
-    int64_t shorter = longest_fit(setup, settings, seconds);
+    exact = settings;
+    settings.weights = ELEMENT_I8;
+    if (setup->engine == &ENGINE_CPU && fits(setup, &settings))
+        return format_string("try --weights int8%s%s", cache, batch);
+    int64_t shorter = longest_fit(setup, exact, seconds);
     if (shorter)
         return format_string("try --duration %lld%s%s%s", (long long)shorter, weights, cache, batch);
     return copy_string("no setting makes it fit: use a smaller model");
+}
+
+int setup_choose_batch(struct setup *setup, const struct engine_settings *sizes, size_t jobs)
+{
+    struct engine_settings settings = *sizes;
+    if (!automatic(setup->options->batch) || setup->engine != &ENGINE_CPU)
+        return sizes->slots;
+    int64_t allowed = setup->options->memory ? setup->options->memory : memory_available() / 10 * 9;
+    settings.slots = jobs < AUTO_SLOTS ? (int)jobs : AUTO_SLOTS;
+    for (; settings.slots > 1; settings.slots--) {
+        struct memory_plan plan = {0};
+        if (setup_plan(setup, &settings, &plan) || memory_plan_total(&plan) <= allowed)
+            break;
+    }
+    return settings.slots;
 }
 
 int setup_fits(struct setup *setup, const struct engine_settings *settings, double seconds)

@@ -24,10 +24,10 @@ struct setup {
     struct checkpoint *checkpoint;
     struct engine_settings settings; /* sizes are still 0 */
     char *identity;                  /* of the model */
-    struct memory_plan weights[2];   /* in f32, in f16; empty until asked for */
+    struct memory_plan weights[3];   /* in f32, f16, int8; empty until asked for */
 };
 
-/* What needs no model; refuses by name what no engine here can do yet. */
+/* What needs no model. */
 int options_check(const struct options *options);
 
 int setup_open(struct setup *setup, const struct options *options, int threads);
@@ -36,8 +36,12 @@ void setup_close(struct setup *setup); /* accepts all-zero and half-open */
 /* Would these sizes keep to --memory? A failure says what would. seconds: of the track, for the text. */
 int setup_fits(struct setup *setup, const struct engine_settings *settings, double seconds);
 
+/* Tracks at once for so many jobs of at most these sizes: what --batch says; for auto as many as are worth it and fit, so
+ * long as tokens do not depend on it, which is so in engine cpu. */
+int setup_choose_batch(struct setup *setup, const struct engine_settings *sizes, size_t jobs);
+
 int setup_plan(struct setup *setup, const struct engine_settings *settings, struct memory_plan *plan);
 
-const char *storage_name(enum element_type type); /* "f16", as --weights and --cache have it */
+const char *storage_name(enum element_type type); /* "int8", as --weights and --cache have it */
 
 #endif

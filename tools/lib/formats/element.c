@@ -82,3 +82,36 @@ uint16_t float_to_half(float value)
     magnitude += 0xfff + (magnitude >> 13 & 1);
     return (uint16_t)(sign | (magnitude - 0x38000000) >> 13);
 }
+
+/* Is this float32 a float16 too? Normal: 10 bits of fraction, exponent -14 to 15. Subnormal: a multiple of 2^-24. */
+static bool half_holds(uint32_t bits)
+{
+    int exponent = (int)(bits >> 23 & 0xff) - 127;
+    uint32_t fraction = bits & 0x7fffff;
+    if (exponent >= -14)
+        return exponent <= 15 && (fraction & 0x1fff) == 0;
+    if (exponent < -24)
+        return (bits & 0x7fffffff) == 0;
+    return (fraction & ((1u << (-1 - exponent)) - 1)) == 0;
+}
+
+float array_number(const struct array *array, int64_t index)
+{
+    const char *at = (const char *)array->data + index * (int64_t)elements[array->type].size;
+    uint32_t bits;
+    uint16_t half;
+    if (array->type == ELEMENT_F32) {
+        memcpy(&bits, at, sizeof bits);
+        return as_float(bits);
+    }
+    memcpy(&half, at, sizeof half);
+    return array->type == ELEMENT_BF16 ? as_float((uint32_t)half << 16) : half_to_float(half);
+}
+
+bool array_fits_half(const struct array *array)
+{
+    for (int64_t i = 0; array->type != ELEMENT_F16 && i < array_elements(array); i++)
+        if (!half_holds(as_bits(array_number(array, i))))
+            return false;
+    return true;
+}

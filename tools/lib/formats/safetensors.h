@@ -6,6 +6,7 @@
 #define LEITMOTIF_FORMATS_SAFETENSORS_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -47,5 +48,9 @@ const char *shape_text(int rank, const int64_t *shape); /* "[4, 2048]"; a few re
 /* IEEE half <-> float, exact / to nearest even. */
 float half_to_float(uint16_t half);
 uint16_t float_to_half(float value);
+
+/* Of an array of F32, F16 or BF16, wherever its data lie: one number; and whether float16 holds all of them exactly. */
+float array_number(const struct array *array, int64_t index);
+bool array_fits_half(const struct array *array);
 
 #endif

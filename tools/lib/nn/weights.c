@@ -24,23 +24,26 @@ struct tensor *weights_keep(struct weights *weights, struct tensor *tensor)
     return tensor;
 }
 
+/* On the device before the conversion: what moves is the smaller of the two where a file holds halves. */
+struct tensor *weights_convert(struct weights *weights, enum tensor_type type, const struct array *array)
+{
+    struct scope scope;
+    scope_open(&scope);
+    struct tensor *stored = tensor_from(weights->device, stored_type(array->type), array->rank, array->shape, array->data);
+    struct tensor *tensor = scope_keep(&scope, tensor_cast(stored, type));
+    scope_close(&scope);
+    return tensor;
+}
+
 static struct tensor *read_named(struct weights *weights, enum tensor_type type, int rank, const int64_t *shape, const char *format,
                                  va_list arguments)
 {
     char name[MAX_NAME];
-    struct scope scope;
     if (failed())
         return NULL;
     vsnprintf(name, sizeof name, format, arguments);
     const struct array *array = checkpoint_take(weights->checkpoint, rank, shape, "%s", name);
-    if (!array)
-        return NULL;
-    scope_open(&scope);
-    /* On the device before the conversion: what moves is the smaller of the two where a file holds halves. */
-    struct tensor *stored = tensor_from(weights->device, stored_type(array->type), rank, shape, array->data);
-    struct tensor *tensor = scope_keep(&scope, tensor_cast(stored, type));
-    scope_close(&scope);
-    return tensor;
+    return array ? weights_convert(weights, type, array) : NULL;
 }
 
 struct tensor *weights_read(struct weights *weights, enum tensor_type type, int rank, const int64_t *shape, const char *name, ...)

@@ -23,6 +23,9 @@ struct tensor *weights_take(struct weights *weights, enum tensor_type type, int 
 struct tensor *weights_read(struct weights *weights, enum tensor_type type, int rank, const int64_t *shape, const char *name, ...)
     __attribute__((format(printf, 5, 6)));
 
+/* An array of the checkpoint that is at hand already, converted: a temporary of the innermost scope. */
+struct tensor *weights_convert(struct weights *weights, enum tensor_type type, const struct array *array);
+
 /* A tensor computed from taken ones (folded weight norms, ...): owned by weights from now on; returns it. */
 struct tensor *weights_keep(struct weights *weights, struct tensor *tensor);
 

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/machine.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+/* The number after `label` at a line's beginning; -1: not there, or a word such as "max". */
+static int64_t number_in(const char *path, const char *label)
+{
+    char line[256], format[64];
+    int64_t number = -1;
+    FILE *file = fopen(path, "r");
+    snprintf(format, sizeof format, "%s%%%s", label, SCNd64);
+    while (file && number < 0 && fgets(line, sizeof line, file))
+        if (sscanf(line, format, &number) != 1)
+            number = -1;
+    if (file)
+        fclose(file);
+    return number;
+}
+
+static int64_t group_leaves(const char *limit_path, const char *used_path)
+{
+    int64_t limit = number_in(limit_path, ""), used = number_in(used_path, "");
+    return limit < 0 || used < 0 ? INT64_MAX : limit > used ? limit - used : 0;
+}
+
+static int64_t lesser(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+int64_t memory_available(void)
+{
+    int64_t kilobytes = number_in("/proc/meminfo", "MemAvailable:");
+    int64_t group = lesser(group_leaves("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
+                           group_leaves("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"));
+    return kilobytes < 0 ? 0 : lesser(kilobytes * 1024, group);
+}

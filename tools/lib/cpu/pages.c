@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cpu/pages.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/failure.h"
+
+enum { HUGE_PAGE = 2 << 20, SMALL_PAGE = 4096 };
+
+static size_t whole_pages(size_t bytes)
+{
+    return (bytes + SMALL_PAGE - 1) / SMALL_PAGE * SMALL_PAGE;
+}
+
+/* Maps a huge page more than asked for, and gives back what lies before and after the aligned part. */
+void *pages_take(size_t bytes)
+{
+    size_t size = whole_pages(bytes);
+    if (bytes == 0)
+        return NULL;
+    char *mapped = mmap(NULL, size + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (mapped == MAP_FAILED) {
+        fail("cannot allocate %zu MB: %s; close other programs, or take a smaller model", (bytes >> 20) + 1, strerror(errno));
+        return NULL;
+    }
+    size_t before = (HUGE_PAGE - (uintptr_t)mapped % HUGE_PAGE) % HUGE_PAGE;
+    if (before)
+        munmap(mapped, before);
+    munmap(mapped + before + size, HUGE_PAGE - before);
+    madvise(mapped + before, size, MADV_HUGEPAGE); /* a wish: small pages serve as well */
+    return mapped + before;
+}
+
+void pages_give(void *block, size_t bytes)
+{
+    if (block)
+        munmap(block, whole_pages(bytes));
+}
