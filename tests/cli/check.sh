@@ -28,14 +28,14 @@ assert p["title"] == "good" and p["results"][3]["prompt"] == "heavy rain" and p[
 "$leitmotif" check --show good.yaml >second.json
 that "--show is stable" cmp first.json second.json
 
-yaml bad.yaml 'leitmotif: 1' 'titel: x' 'defaults: {duration: .nan}' 'tracks:' '  a: {prompt: x, duration: 0, sections: []}'
+yaml bad.yaml 'leitmotif: 1' 'titel: x' 'defaults: {duration: .nan}' 'tracks:' '  a: {prompt: x, duration: 0, loop: true}'
 "$leitmotif" check bad.yaml 2>told
 check "a file with problems" 2 '' '^bad\.yaml:2:1: ' -- "$leitmotif" check bad.yaml
 cat >expected <<'LINES'
 bad.yaml:2:1: unknown key 'titel' in the file (did you mean 'title'?)
 bad.yaml:3:22: 'duration' must be a number from 0.02 to 14400 seconds, not '.nan'
 bad.yaml:5:28: 'duration' must be a number from 0.02 to 14400 seconds, not '0'
-bad.yaml:5:31: 'sections' is not supported by this version; remove it
+bad.yaml:5:31: 'loop' is not supported by this version; remove it
 LINES
 that "all its problems are told, one a line, and nothing else" cmp expected told
 check "--show of a bad file shows only problems" 2 '' 'bad\.yaml:2:1: ' -- "$leitmotif" check --show bad.yaml
@@ -72,7 +72,7 @@ else
 fi
 
 check "new writes a file" 0 '^my game\.yaml: written' '' -- "$leitmotif" new "my game.yaml"
-check "what new writes is good" 0 'my game\.yaml: ok, 4 tracks, 6 results' '' -- "$leitmotif" check "my game.yaml"
+check "what new writes is good" 0 'my game\.yaml: ok, 5 tracks, 7 results' '' -- "$leitmotif" check "my game.yaml"
 that "its title comes from the file's name" grep -q '^title: my-game ' "my game.yaml"
 echo mine >"my game.yaml"
 check "new does not overwrite" 1 '' "^leitmotif: 'my game\.yaml' exists already; --force replaces it$" -- "$leitmotif" new "my game.yaml"

@@ -17,6 +17,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/json.h"
+#include "base/machine.h"
 #include "base/memory.h"
 #include "base/settings.h"
 #include "base/text.h"
@@ -355,6 +356,13 @@ static void settings_refuse_bad_values(void **state)
     }
 }
 
+static void memory_available_is_some_of_the_machine(void **state)
+{
+    int64_t all = (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
+    (void)state;
+    assert_in_range(memory_available(), 1 << 20, all);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -373,6 +381,7 @@ int main(void)
         cmocka_unit_test(folders_are_made_and_removed),
         cmocka_unit_test(settings_take_good_values),
         cmocka_unit_test(settings_refuse_bad_values),
+        cmocka_unit_test(memory_available_is_some_of_the_machine),
     };
     return cmocka_run_group_tests_name("base", tests, set_up, tear_down);
 }

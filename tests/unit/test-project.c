@@ -198,9 +198,9 @@ static void tracks_have_names_and_prompts(void **state)
         {"tracks: {a: [x]}", "2:13: track 'a' must be a map of 'key: value'\n"},
         {"tracks: {a: {promt: x}}", "2:10: 'prompt' is missing in track 'a'\n"
                                     "2:14: unknown key 'promt' in track 'a' (did you mean 'prompt'?)\n"},
-        {"tracks: {a: {prompt: x, sections: [], loop: true, retries: 1, style: [d]}}",
-         "2:25: 'sections' is not supported by this version; remove it\n2:39: 'loop' is not supported by this version; remove it\n"
-         "2:51: 'retries' is not supported by this version; remove it\n2:63: 'style' is not supported by this version; remove it\n"},
+        {"tracks: {a: {prompt: x, loop: true, retries: 1, style: [d]}}",
+         "2:25: 'loop' is not supported by this version; remove it\n2:37: 'retries' is not supported by this version; remove it\n"
+         "2:49: 'style' is not supported by this version; remove it\n"},
         {"tracks: {a: {prompt: x, variations: [{seed: 1}]}}", "2:37: 'variations' as a list is not supported by this version; give how many\n"},
         {"tracks: {a: {prompt: x, variations: 0}}", "2:37: 'variations' must be a whole number from 1 to 1000, not '0'\n"},
         {"tracks: {a: {prompt: x, variations: 2}, a_1: y}", "2:41: track 'a' (line 2) and track 'a_1' would both make 'a_1'; rename one\n"},
@@ -544,7 +544,9 @@ static void the_schema_has_the_keys_and_ranges_of_the_tables(void **state)
     assert_block_in_schema(&output_block, json_object_get(json_object_get(top, "outputs"), "items"));
     assert_block_in_schema(&loudness_block, json_object_get(top, "loudness"));
     assert_block_in_schema(&verify_block, json_object_get(top, "verify"));
-    assert_block_in_schema(&track_block, json_object_get(json_object_get(schema, "definitions"), "track"));
+    const json_t *definitions = json_object_get(schema, "definitions");
+    assert_block_in_schema(&track_block, json_object_get(definitions, "track"));
+    assert_block_in_schema(&section_block, json_object_get(definitions, "section"));
     json_decref(schema);
 }
 

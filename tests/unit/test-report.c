@@ -25,7 +25,10 @@ static const char hostile[] = "<script>alert(\"x\")</script> & it's $(reboot) `x
 static const char yaml[] = "leitmotif: 1\ntitle: evil\nmodel: demo\nseed: 3\noutputs: [{format: ogg}, {format: wav}]\ntracks:\n"
                            "  good: {prompt: \"<script>alert(\\\"x\\\")</script> & it's $(reboot) `x`\", duration: 12.5, guidance: 3}\n"
                            "  bad: {prompt: \"-dash\\nand a second line\", variations: 1}\n"
-                           "  later: x\n";
+                           "  later: x\n"
+                           "  calm: {sections: [{duration: 2.5, prompt: \"<b>pads\\nand wind\"}, {duration: 1, prompt: \"\"}, {duration: 0.2, prompt: \"end\"}]}\n";
+
+enum { TAKES = 4 };
 
 /* printf OggS... | sha256sum */
 #define OGG_HASH "561a9fe02cd1cebbd981906c1ca05355f917a3a744a0bfafaeaacc0ff46850ea"
@@ -33,7 +36,7 @@ static const char yaml[] = "leitmotif: 1\ntitle: evil\nmodel: demo\nseed: 3\nout
 struct fixture {
     struct project project;
     struct report report;
-    struct take_report takes[3];
+    struct take_report takes[TAKES];
     char *folder;
 };
 
@@ -53,7 +56,7 @@ static int open_fixture(void **state)
     assert_int_equal(project_read(&fixture->project, path), 0);
     free(scratch_file("evil/good.ogg", "OggS...", 7));
     free(scratch_file("evil/good.wav", "RIFF", 4));
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < TAKES; i++)
         fixture->takes[i] = (struct take_report){.take = &fixture->project.takes[i], .model = "demo", .licence = "Apache-2.0", .guidance = 3,
                                                  .keys = json_pack("{s:s}", "transcode", "ab"),
                                                  .made_by = json_pack("{s:{s:[{s:s}]}}", "transcode", "outputs", "file", "/somewhere/else/good.ogg"),
@@ -64,8 +67,8 @@ static int open_fixture(void **state)
     fixture->takes[1].status = TAKE_FAILED;
     fixture->takes[1].reason = "verify bad.ogg: <silent>";
     json_array_append_new(fixture->takes[1].findings, verdict("bad_1.ogg", 0));
-    fixture->takes[2].status = TAKE_NOT_MADE;
-    fixture->report = (struct report){.project = &fixture->project, .folder = fixture->folder, .takes = fixture->takes, .take_count = 3};
+    fixture->takes[2].status = fixture->takes[3].status = TAKE_NOT_MADE;
+    fixture->report = (struct report){.project = &fixture->project, .folder = fixture->folder, .takes = fixture->takes, .take_count = TAKES};
     free(path);
     *state = fixture;
     return 0;
@@ -74,7 +77,7 @@ static int open_fixture(void **state)
 static int close_fixture(void **state)
 {
     struct fixture *fixture = *state;
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < TAKES; i++) {
         json_decref(fixture->takes[i].keys);
         json_decref(fixture->takes[i].made_by);
         json_decref(fixture->takes[i].findings);
@@ -112,7 +115,7 @@ static void the_json_has_settings_files_and_findings(void **state)
     const json_t *file = json_array_get(json_object_get(good, "files"), 0);
     assert_string_equal(string_at(report, "format", ""), "leitmotif.report/1");
     assert_true(json_is_true(json_object_get(report, "ai_generated")));
-    assert_int_equal(json_array_size(results), 3);
+    assert_int_equal(json_array_size(results), TAKES);
     assert_string_equal(string_at(good, "prompt", ""), hostile);
     assert_string_equal(string_at(good, "status", ""), "done");
     assert_string_equal(string_at(bad, "status", ""), "failed");
@@ -125,6 +128,28 @@ static void the_json_has_settings_files_and_findings(void **state)
     assert_string_equal(string_at(file, "sha256", ""), OGG_HASH);
     assert_int_equal(json_array_size(json_object_get(bad, "files")), 0);
     json_decref(report);
+}
+
+static void sections_are_told_one_by_one(void **state)
+{
+    struct fixture *fixture = *state;
+    json_t *report = report_object(&fixture->report, NULL), *results = json_object_get(report, "results");
+    const json_t *calm = json_array_get(results, 3), *last = json_array_get(json_object_get(calm, "sections"), 2);
+    assert_true(json_is_null(json_object_get(json_array_get(results, 0), "sections")));
+    assert_int_equal(json_array_size(json_object_get(calm, "sections")), 3);
+    assert_true(json_number_value(json_object_get(last, "start")) == 3.5 && json_number_value(json_object_get(last, "duration")) == 0.2);
+    assert_string_equal(string_at(last, "prompt", ""), "end");
+    assert_string_equal(string_at(calm, "prompt", ""), "<b>pads\nand wind (2.5 s) | no prompt (1 s) | end (0.2 s)");
+    assert_true(json_number_value(json_object_get(json_object_get(calm, "settings"), "duration")) == 3.7);
+    assert_true(json_is_null(json_object_get(calm, "command")));
+    json_decref(report);
+    assert_int_equal(report_write(&fixture->report), 0);
+    char *page = content_of(fixture, "index.html"), *info = content_of(fixture, "soundtrack_info.txt");
+    assert_says(page, "<ol class=\"prompt sections\">\n<li><span>2.5 s</span> &lt;b&gt;pads\nand wind</li>\n<li><span>1 s</span> </li>");
+    assert_says(page, "only: it has sections.</p>");
+    assert_says(info, "\ncalm\n  section   2.5 s: <b>pads and wind\n  section   1 s: \n  section   0.2 s: end\n  settings  demo, 3.7 s, ");
+    free(page);
+    free(info);
 }
 
 /* Where verify found the file is nobody's business, and would differ from run to run. */
@@ -177,7 +202,7 @@ static void the_info_file_tells_the_same(void **state)
     struct fixture *fixture = *state;
     assert_int_equal(report_write(&fixture->report), 0);
     char *info = content_of(fixture, "soundtrack_info.txt");
-    assert_says(info, "evil\n====\n\nResults: 1 done, 1 failed, 1 not made.\nAI generated, by leitmotif ");
+    assert_says(info, "evil\n====\n\nResults: 1 done, 1 failed, 2 not made.\nAI generated, by leitmotif ");
     assert_says(info, "Model: demo; licence of its weights: Apache-2.0.\n");
     assert_says(info, hostile);
     assert_says(info, "\nbad_1  FAILED\n  prompt    -dash and a second line\n");
@@ -330,6 +355,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_json_has_settings_files_and_findings, open_fixture, close_fixture),
+        cmocka_unit_test_setup_teardown(sections_are_told_one_by_one, open_fixture, close_fixture),
         cmocka_unit_test_setup_teardown(no_path_of_the_store_is_told, open_fixture, close_fixture),
         cmocka_unit_test_setup_teardown(the_command_makes_the_take_again, open_fixture, close_fixture),
         cmocka_unit_test_setup_teardown(the_page_escapes_everything, open_fixture, close_fixture),

@@ -2,6 +2,7 @@
  * From logits to a token: probabilities against stored ones of transformers, ties, draws, and the worked example of
  * docs/sampling.md. The reference: $LEITMOTIF_PARITY (default tests/parity/tiny-text), as its README says.
  */
+#include <float.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,6 +17,7 @@
 #include "base/failure.h"
 #include "base/memory.h"
 #include "formats/safetensors.h"
+#include "sample-tokens/elementary.h"
 #include "sample-tokens/philox.h"
 #include "sample-tokens/sampler.h"
 
@@ -61,6 +63,15 @@ static float *last_column(const char *name, int64_t index, int64_t *vocabulary)
     return row;
 }
 
+/* What sampler_weigh gave one token: 0 for one that top-k or top-p removed. */
+static double weight_of(const struct sampler *sampler, int64_t token)
+{
+    for (size_t i = 0; i < sampler->count; i++)
+        if (sampler->tokens[i] == token)
+            return sampler->weights[i];
+    return 0;
+}
+
 static void assert_probabilities(const char *name, const struct sampling *sampling)
 {
     double worst = 0;
@@ -71,8 +82,9 @@ static void assert_probabilities(const char *name, const struct sampling *sampli
         sampler_init(&sampler, (size_t)vocabulary);
         double sum = sampler_weigh(&sampler, logits, sampling);
         for (int64_t i = 0; i < vocabulary; i++) {
-            assert_int_equal(sampler.weights[i] > 0, expected[i] > 0);
-            worst = fmax(worst, fabs(sampler.weights[i] / sum - (double)expected[i]));
+            double weight = weight_of(&sampler, i);
+            assert_int_equal(weight > 0, expected[i] > 0);
+            worst = fmax(worst, fabs(weight / sum - (double)expected[i]));
         }
         sampler_release(&sampler);
         free(logits);
@@ -178,11 +190,95 @@ static void test_extremes(void **state)
     assert_int_equal(choose((const float[]){0, NAN, 0, 0}, 4, (struct sampling){1, 0, 0}, 0.6), -1);
     assert_non_null(strstr(failure_text(), "not finite"));
     failure_clear();
-    assert_int_equal(choose((const float[]){0, INFINITY, 0, 0}, 4, (struct sampling){0, 0, 0}, 0.6), -1);
-    failure_clear();
+    static const float NOT_FINITE[] = {INFINITY, -INFINITY, NAN, -NAN};
+    for (size_t i = 0; i < COUNT_OF(NOT_FINITE); i++) {
+        assert_int_equal(choose((const float[]){-FLT_MAX, NOT_FINITE[i], FLT_MAX, 0}, 4, (struct sampling){0, 0, 0}, 0.6), -1);
+        failure_clear();
+    }
+    assert_int_equal(choose((const float[]){-FLT_MAX, -1, FLT_MAX, 0}, 4, (struct sampling){0, 0, 0}, 0.6), 2);
+    assert_int_equal(choose((const float[]){-1, -0.0f, 0, -2}, 4, (struct sampling){0, 0, 0}, 0.6), 1); /* zeros are equal */
 }
 
-/* Quickselect against a sort, with many ties. */
+/* docs/sampling.md word by word, in time that grows with count squared. */
+static double weigh_plainly(const float *logits, size_t count, const struct sampling *sampling, double *weights)
+{
+    double sum = 0, reached = 0, wanted, kept_sum = 0;
+    bool *ranked = allocate(count, sizeof *ranked);
+    float largest = logits[0];
+    for (size_t i = 0; i < count; i++)
+        largest = logits[i] > largest ? logits[i] : largest;
+    for (size_t i = 0; i < count; i++) {
+        size_t larger = 0;
+        for (size_t j = 0; j < count; j++)
+            larger += logits[j] > logits[i];
+        bool stays = sampling->top_k == 0 || larger < (size_t)sampling->top_k;
+        sum += weights[i] = stays ? elementary_exp(((double)logits[i] - (double)largest) / sampling->temperature) : 0;
+    }
+    wanted = sampling->top_p * sum;
+    for (size_t n = 0; sampling->top_p > 0 && n < count; n++) {
+        size_t next = count;
+        for (size_t i = 0; i < count; i++)
+            if (!ranked[i] && (next == count || weights[i] > weights[next]))
+                next = i;
+        ranked[next] = true;
+        double weight = weights[next];
+        if (n > 0 && reached >= wanted)
+            weights[next] = 0;
+        reached += weight;
+    }
+    for (size_t i = 0; i < count; i++)
+        kept_sum += weights[i];
+    free(ranked);
+    return kept_sum;
+}
+
+static int32_t choose_plainly(const double *weights, size_t count, double wanted)
+{
+    double reached = 0;
+    int32_t last = 0;
+    for (size_t i = 0; i < count; i++) {
+        reached += weights[i];
+        if (weights[i] > 0)
+            last = (int32_t)i;
+        if (weights[i] > 0 && reached > wanted)
+            break;
+    }
+    return last;
+}
+
+/* Bit for bit; with ties, zeros of both signs, logits whose weights are equal or 0, and counts that fill no block. */
+static void test_the_definition(void **state)
+{
+    enum { MOST = 300 };
+    static const size_t COUNTS[] = {1, 2, 15, 16, 17, MOST};
+    static const struct sampling SETTINGS[] = {{1, 0, 0}, {1, 5, 0}, {0.7, 50, 0.9}, {1, 0, 0.9}, {100, 0, 0.5}, {0.01, 250, 0.99}, {1, 1, 1}};
+    static const double SCALES[] = {5, 1e-30, 1e30, 0};
+    (void)state;
+    for (size_t test = 0; test < COUNT_OF(COUNTS) * COUNT_OF(SETTINGS) * COUNT_OF(SCALES) * 2; test++) {
+        size_t count = COUNTS[test % COUNT_OF(COUNTS)], rest = test / COUNT_OF(COUNTS);
+        const struct sampling *sampling = &SETTINGS[rest % COUNT_OF(SETTINGS)];
+        double scale = SCALES[rest / COUNT_OF(SETTINGS) % COUNT_OF(SCALES)], expected[MOST];
+        bool ties = rest / COUNT_OF(SETTINGS) / COUNT_OF(SCALES);
+        float logits[MOST];
+        struct sampler sampler;
+        for (size_t i = 0; i < count; i++) {
+            double value = 2 * philox_uniform((int64_t)test, (int64_t)i, 0) - 1;
+            logits[i] = (float)(scale * (ties ? rint(value * 8) / 8 : value)); /* rint keeps the sign of 0 */
+        }
+        logits[0] = scale == 1e-30 ? 5 : logits[0];
+        sampler_init(&sampler, count);
+        double sum = weigh_plainly(logits, count, sampling, expected);
+        assert_true(sampler_weigh(&sampler, logits, sampling) == sum);
+        for (size_t i = 0; i < count; i++)
+            assert_true(weight_of(&sampler, (int64_t)i) == expected[i]);
+        for (double uniform = 0; uniform < 1; uniform += 0.05)
+            assert_int_equal(sampler_choose(&sampler, logits, sampling, uniform), choose_plainly(expected, count, uniform * sum));
+        assert_int_equal(sampler_choose(&sampler, logits, sampling, 1 - 0x1p-53), choose_plainly(expected, count, (1 - 0x1p-53) * sum));
+        sampler_release(&sampler);
+    }
+}
+
+/* The selection against counting, with many ties. */
 static void test_top_k_on_many_logits(void **state)
 {
     enum { COUNT = 257 };
@@ -199,7 +295,7 @@ static void test_top_k_on_many_logits(void **state)
                 int larger = 0;
                 for (int j = 0; j < COUNT; j++)
                     larger += logits[j] > logits[i];
-                assert_int_equal(sampler.weights[i] > 0, larger < k);
+                assert_int_equal(weight_of(&sampler, i) > 0, larger < k);
             }
         }
     }
@@ -218,11 +314,11 @@ static void test_worked_example(void **state)
     assert_memory_equal(guided, GUIDED, sizeof guided);
     sampler_init(&sampler, 6);
     double sum = sampler_weigh(&sampler, guided, &(struct sampling){0.8, 4, 0.9});
-    assert_true(fabs(sampler.weights[0] - 0.2865047968601901) < 1e-15);
-    assert_true(sampler.weights[3] == 1);
-    assert_true(fabs(sampler.weights[5] - 0.2096113871510978) < 1e-15);
+    assert_true(fabs(weight_of(&sampler, 0) - 0.2865047968601901) < 1e-15);
+    assert_true(weight_of(&sampler, 3) == 1);
+    assert_true(fabs(weight_of(&sampler, 5) - 0.2096113871510978) < 1e-15);
     assert_true(fabs(sum - 1.4961161840112879) < 1e-15);
-    assert_true(sampler.weights[1] == 0 && sampler.weights[2] == 0 && sampler.weights[4] == 0);
+    assert_true(weight_of(&sampler, 1) == 0 && weight_of(&sampler, 2) == 0 && weight_of(&sampler, 4) == 0);
     double uniform = philox_uniform(7, 10, 2);
     assert_true(uniform == 0.53618298443651602);
     assert_int_equal(sampler_choose(&sampler, guided, &(struct sampling){0.8, 4, 0.9}, uniform), 3);
@@ -239,6 +335,7 @@ int main(void)
         cmocka_unit_test(test_top_p_is_the_shortest_beginning),
         cmocka_unit_test(test_greedy_takes_the_first_maximum),
         cmocka_unit_test(test_extremes),
+        cmocka_unit_test(test_the_definition),
         cmocka_unit_test(test_top_k_on_many_logits),
         cmocka_unit_test(test_worked_example),
     };

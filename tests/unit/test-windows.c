@@ -71,6 +71,29 @@ static void test_sections_of_a_continuation(void **state)
     assert_windows(&(struct piece){100, 200, WINDOW, STRIDE, STARTS, 2}, EXPECTED, 2);
 }
 
+/* Several in one window: each change carries what a full window would, as far as there is so much. */
+static void test_changes_within_a_stride(void **state)
+{
+    static const int64_t STARTS[] = {0, 1, 100, 101, 650, 1000};
+    static const struct window EXPECTED[] = {{0, 0, 1, 0},     {0, 1, 100, 1},    {0, 100, 101, 2},
+                                             {0, 101, 650, 3}, {50, 600, 950, 4}, {400, 600, 1500, 5}, {1300, 600, 1100, 5}};
+    (void)state;
+    assert_windows(&(struct piece){0, 2400, WINDOW, STRIDE, STARTS, 6}, EXPECTED, 7);
+}
+
+/* Where a window ends anyway: no window is cut short, none is empty. */
+static void test_a_change_at_the_end_of_a_window(void **state)
+{
+    static const int64_t STARTS[] = {0, 1500, 2400};
+    static const struct window EXPECTED[] = {{0, 0, 1500, 0}, {900, 600, 1500, 1}, {1800, 600, 700, 2}};
+    static const int64_t LAST[] = {0, 2999};
+    static const struct window TO_THE_END[] = {{0, 0, 1500, 0}, {900, 600, 1500, 0}, {1800, 600, 1199, 0}, {2399, 600, 601, 1}};
+    (void)state;
+    assert_windows(&(struct piece){0, 2500, WINDOW, STRIDE, STARTS, 3}, EXPECTED, 3);
+    assert_windows(&(struct piece){0, 3000, WINDOW, STRIDE, LAST, 2}, TO_THE_END, 4);
+}
+
+/* New frames fill the piece without a gap, each under the section that it lies in. */
 static void assert_covers(const struct piece *piece)
 {
     struct windows windows = {0};
@@ -80,7 +103,9 @@ static void assert_covers(const struct piece *piece)
         const struct window *window = &windows.items[i];
         assert_int_equal(window->offset + window->prompt, done);
         assert_true(window->offset >= 0 && window->prompt < window->length && window->length <= piece->window);
+        assert_true(piece->starts[window->section] <= done);
         done = window->offset + window->length;
+        assert_true(window->section + 1 == piece->sections || done <= piece->starts[window->section + 1]);
     }
     assert_int_equal(done, piece->total);
     windows_release(&windows);
@@ -108,6 +133,19 @@ static void test_every_stride(void **state)
             assert_covers(&(struct piece){known, 60, 20, stride, FROM_THE_START, 1});
 }
 
+/* All places of two changes in a small piece, after all beginnings, with all strides. */
+static void test_every_pair_of_changes(void **state)
+{
+    (void)state;
+    for (int64_t stride = 1; stride < 8; stride++)
+        for (int64_t known = 0; known < 20; known += 3)
+            for (int64_t first = 1; first < 20; first++)
+                for (int64_t second = first + 1; second <= 23; second++) /* the end, and beyond it */ {
+                    const int64_t starts[] = {0, known + first, known + second};
+                    assert_covers(&(struct piece){known, known + 20, 8, stride, starts, 3});
+                }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -116,8 +154,11 @@ int main(void)
         cmocka_unit_test(test_continuation),
         cmocka_unit_test(test_sections_end_a_window),
         cmocka_unit_test(test_sections_of_a_continuation),
+        cmocka_unit_test(test_changes_within_a_stride),
+        cmocka_unit_test(test_a_change_at_the_end_of_a_window),
         cmocka_unit_test(test_every_duration),
         cmocka_unit_test(test_every_stride),
+        cmocka_unit_test(test_every_pair_of_changes),
     };
     return cmocka_run_group_tests_name("windows", tests, NULL, NULL);
 }

@@ -14,6 +14,7 @@
 #include "base/memory.h"
 #include "base/path.h"
 #include "base/progress.h"
+#include "leitmotif/wording.h"
 
 /* what the program is told */
 
@@ -28,12 +29,31 @@ static json_t *input_path(const struct store *store, const json_t *input)
     return value;
 }
 
+/* ["12=/…/condition.safetensors", …] */
+static json_t *input_list(const struct store *store, const json_t *inputs, const json_t *values)
+{
+    json_t *list = json_array(), *input;
+    size_t i;
+    json_array_foreach(inputs, i, input) {
+        struct text text = {0};
+        json_t *path = input_path(store, input);
+        append_number(&text, json_real_value(json_array_get(values, i)));
+        text_appendf(&text, "=%s", json_string_value(path));
+        json_array_append_new(list, json_string(text.data));
+        json_decref(path);
+        text_release(&text);
+    }
+    return list;
+}
+
 static void add_inputs(json_t *line, const struct store *store, const json_t *recipe)
 {
     const char *option;
-    json_t *inputs;
-    json_object_foreach(json_object_get(recipe, "inputs"), option, inputs)
-        json_object_set_new(line, option, input_path(store, json_array_get(inputs, 0)));
+    json_t *inputs, *values;
+    json_object_foreach(json_object_get(recipe, "inputs"), option, inputs) {
+        values = json_object_get(line, option);
+        json_object_set_new(line, option, values ? input_list(store, inputs, values) : input_path(store, json_array_get(inputs, 0)));
+    }
 }
 
 static json_t *place(const char *folder, const char *name)

@@ -62,6 +62,11 @@ static const char after_title[] =
     "    prompt: fast battle drums\n"
     "    seed: 42                      # this take, whatever the seed above\n"
     "\n"
+    "  calm_space:                     # one piece whose prompt changes on the way; it lasts as long as its sections\n"
+    "    sections:\n"
+    "      - {duration: 6, prompt: an introspective intro with soft synth pads}\n"
+    "      - {duration: 10, prompt: the main theme with layered arpeggios}\n"
+    "\n"
     "  title_screen: a cheerful chiptune   # a prompt alone is a track, too\n";
 
 /* The file's name without its extension, with '-' for what no title may have. Yours to free(). */

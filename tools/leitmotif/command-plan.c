@@ -43,54 +43,59 @@ static size_t waiting_jobs(const struct plan_take *take)
     return count;
 }
 
+struct changes {          /* of one take */
+    const struct store *store;
+    const json_t *before; /* its keys in the last render, or NULL */
+    bool any;
+    struct text why;
+};
+
 /* What differs between this job and the one that the last render made in its place, unless another job of the take has said
  * the same. */
-static void explain_job(const struct explanation *explanation, const struct job *job, const json_t *before, struct text *why)
+static void explain_job(void *context, const char *name, const struct job *job)
 {
-    const char *key = json_string_value(json_object_get(before, job->name));
+    struct changes *changes = context;
+    const char *key = json_string_value(json_object_get(changes->before, name));
     struct text lines = {0};
-    char *recipe = key && strcmp(key, job->key) ? store_recipe(&explanation->store, key) : NULL;
+    if (!waits(job) || (key && !strcmp(key, job->key)))
+        return;
+    changes->any = true;
+    char *recipe = key ? store_recipe(changes->store, key) : NULL;
     if (recipe)
         recipe_difference(recipe, job->recipe, &lines);
-    if (!strstr(text_string(why), text_string(&lines)))
-        text_append(why, text_string(&lines));
+    if (!strstr(text_string(&changes->why), text_string(&lines)))
+        text_append(&changes->why, text_string(&lines));
     text_release(&lines);
     free(recipe);
 }
 
-static const char *summary(const struct explanation *explanation, const struct plan_take *take, const json_t *before)
+static const char *summary(const struct explanation *explanation, const struct changes *changes)
 {
     if (explanation->force)
         return "forced";
-    if (!before)
+    if (!changes->before)
         return "not made yet";
-    for (size_t i = 0; i < take->job_count; i++) {
-        const char *key = json_string_value(json_object_get(before, take->jobs[i]->name));
-        if (waits(take->jobs[i]) && (!key || strcmp(key, take->jobs[i]->key)))
-            return "its recipe changed";
-    }
-    return "no longer stored, or not finished by the last render";
+    return changes->any ? "its recipe changed" : "no longer stored, or not finished by the last render";
 }
 
 /* "NAME: make (why): encode-text, sample-tokens" and the recipe lines that differ. */
 static void explain_take(const struct explanation *explanation, const struct plan_take *take)
 {
-    struct text why = {0};
-    const json_t *before = json_object_get(explanation->last, take->take->name);
+    struct changes changes = {.store = &explanation->store, .before = json_object_get(explanation->last, take->take->name)};
     const char *separator = "", *last_program = "";
-    printf("%s: make%s, %s: ", take->take->name, take->wanted ? "" : " what others need of it", summary(explanation, take, before));
+    take_visit(take, explain_job, &changes);
+    printf("%s: make%s, %s: ", take->take->name, take->wanted ? "" : " what others need of it", summary(explanation, &changes));
     for (size_t i = 0; i < take->job_count; i++) {
         const struct job *job = take->jobs[i];
         if (!waits(job))
             continue;
-        explain_job(explanation, job, before, &why);
         if (strcmp(job->stage->program, last_program))
             printf("%s%s", separator, job->stage->program);
         last_program = job->stage->program;
         separator = ", ";
     }
-    printf("\n%s", text_string(&why));
-    text_release(&why);
+    printf("\n%s", text_string(&changes.why));
+    text_release(&changes.why);
 }
 
 static bool copy_needed(const struct explanation *explanation, const struct plan_take *take)

@@ -69,12 +69,29 @@ static void append_file(struct text *text, const json_t *file)
     text_append(text, "\n");
 }
 
+/* "section   12 s: an intro" */
+static void append_sections(struct text *text, const json_t *sections)
+{
+    size_t i;
+    json_t *section;
+    json_array_foreach(sections, i, section) {
+        struct text line = {0};
+        append_number(&line, json_number_value(json_object_get(section, "duration")));
+        text_appendf(&line, " s: %s", string_at(section, "prompt", ""));
+        append_line(text, "section", line.data);
+        text_release(&line);
+    }
+}
+
 static void append_result(struct text *text, const json_t *result)
 {
     size_t i;
     json_t *file;
     text_appendf(text, "\n%s%s\n", string_at(result, "name", ""), !strcmp(string_at(result, "status", ""), "failed") ? "  FAILED" : "");
-    append_line(text, "prompt", string_at(result, "prompt", ""));
+    if (json_array_size(json_object_get(result, "sections")))
+        append_sections(text, json_object_get(result, "sections"));
+    else
+        append_line(text, "prompt", string_at(result, "prompt", ""));
     append_settings(text, result);
     json_array_foreach(json_object_get(result, "files"), i, file)
         append_file(text, file);

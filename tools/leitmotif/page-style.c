@@ -24,6 +24,7 @@ const char page_style[] =
     ".badge { font-size: .85rem; color: var(--soft); }\n"
     ".badge.done { color: var(--good); } .badge.failed { color: var(--bad); font-weight: 600; }\n"
     ".prompt { margin: .35rem 0 .8rem; font-size: 1.05rem; white-space: pre-line; overflow-wrap: anywhere; }\n"
+    ".sections { padding: 0; list-style: none; } .sections span { color: var(--soft); }\n"
     ".reason { margin: 0 0 .8rem; padding: .6rem .9rem; border-radius: .5rem; background: var(--bad-paper); color: var(--bad);\n"
     "  overflow-wrap: anywhere; }\n"
     "audio { display: block; width: 100%; height: 2.6rem; }\n"

@@ -221,12 +221,31 @@ static void append_command_words(struct text *page, const char *command)
     }
 }
 
+static void append_prompt(struct text *page, const json_t *result)
+{
+    const json_t *sections = json_object_get(result, "sections");
+    size_t i;
+    json_t *section;
+    if (!json_array_size(sections)) {
+        append_element(page, "<p class=\"prompt\">", string_at(result, "prompt", ""), "</p>\n");
+        return;
+    }
+    text_append(page, "<ol class=\"prompt sections\">\n");
+    json_array_foreach(sections, i, section) {
+        text_append(page, "<li><span>");
+        append_json_number(page, json_object_get(section, "duration"));
+        append_element(page, " s</span> ", string_at(section, "prompt", ""), "</li>\n");
+    }
+    text_append(page, "</ol>\n");
+}
+
 static void append_again(struct text *page, const json_t *result)
 {
     const char *command = string_at(result, "command", NULL);
     if (!command) {
-        append_element(page, "<p class=\"note\">Made again by a render of the project only: it continues ",
-                       string_at(json_object_get(result, "settings"), "continue", "another"), ".</p>\n");
+        const char *continues = string_at(json_object_get(result, "settings"), "continue", NULL);
+        text_append(page, "<p class=\"note\">Made again by a render of the project only: it ");
+        append_element(page, continues ? "continues " : "has sections", continues ? continues : "", ".</p>\n");
         return;
     }
     text_append(page, "<p class=\"note\">The same tokens again, as loud as they come and at the model's own rate:</p>\n"
@@ -239,7 +258,7 @@ static void append_result(struct text *page, const json_t *result, bool preload)
 {
     append_element(page, "<article id=\"", string_at(result, "name", ""), has_status(result, "failed") ? "\" class=\"result failed\">\n" : "\" class=\"result\">\n");
     append_head(page, result);
-    append_element(page, "<p class=\"prompt\">", string_at(result, "prompt", ""), "</p>\n");
+    append_prompt(page, result);
     if (has_status(result, "failed"))
         append_element(page, "<p class=\"reason\">", string_at(result, "reason", "failed"), "</p>\n");
     append_player(page, result, preload);

@@ -79,8 +79,11 @@ static struct job *find_job(const struct plan *plan, const char *key)
     return number ? plan->jobs[json_integer_value(number)] : NULL;
 }
 
+/* Two sections with one prompt share its job. Takes are planned one after another: it would be the job's last. */
 static void link_take(struct plan_take *take, struct job *job)
 {
+    if (job->take_count && job->takes[job->take_count - 1] == take)
+        return;
     take->jobs = grow(take->jobs, take->job_count, &take->job_capacity, sizeof *take->jobs);
     take->jobs[take->job_count++] = job;
     job->takes = grow(job->takes, job->take_count, &job->take_capacity, sizeof *job->takes);
@@ -289,6 +292,7 @@ void plan_release(struct plan *plan)
         job_free(plan->jobs[i]);
     for (size_t i = 0; i < plan->take_count; i++) {
         free(plan->takes[i].jobs);
+        free(plan->takes[i].conditions);
         string_list_release(&plan->takes[i].files);
     }
     for (size_t i = 0; i < plan->model_count; i++)
@@ -362,10 +366,27 @@ char *take_reason(const struct plan_take *take)
     return take_complete(take) ? NULL : earlier_reason(take);
 }
 
+void take_visit(const struct plan_take *take, job_visit visit, void *context)
+{
+    for (size_t i = 0; i < take->condition_count; i++) {
+        const struct job *job = take->conditions[i];
+        char *name = i ? format_string("%s section %zu", job->name, i + 1) : copy_string(job->name);
+        visit(context, name, job);
+        free(name);
+    }
+    for (size_t i = 0; i < take->job_count; i++)
+        if (take->jobs[i]->stage != take->conditions[0]->stage)
+            visit(context, take->jobs[i]->name, take->jobs[i]);
+}
+
+static void add_key(void *context, const char *name, const struct job *job)
+{
+    json_object_set_new(context, name, json_string(job->key));
+}
+
 json_t *take_keys(const struct plan_take *take)
 {
     json_t *keys = json_object();
-    for (size_t i = 0; i < take->job_count; i++)
-        json_object_set_new(keys, take->jobs[i]->name, json_string(take->jobs[i]->key));
+    take_visit(take, add_key, keys);
     return keys;
 }

@@ -72,6 +72,8 @@ struct plan_take {
     const struct plan_model *model;
     struct job **jobs;          /* in the order of the stages */
     size_t job_count, job_capacity;
+    struct job **conditions;    /* among them: of each section, one job for all with the same prompt; or of the one prompt */
+    size_t condition_count;
     struct job *release;        /* the job whose files are released, under their own names */
     struct string_list files;   /* those names */
     struct plan_take *earlier;  /* that it continues, or NULL */
@@ -124,6 +126,11 @@ bool take_complete(const struct plan_take *take);
 
 /* Why it is no finished result: the failed job's or verify's reason, as "decode-audio: …"; yours. NULL: it is one. */
 char *take_reason(const struct plan_take *take);
+
+/* Every job of it by its name; those that encode the prompts of sections once for each section, as "encode-text" of the first,
+ * then "encode-text section 2" and so on. */
+typedef void (*job_visit)(void *context, const char *name, const struct job *job);
+void take_visit(const struct plan_take *take, job_visit visit, void *context);
 
 /* {"encode-text": key, …} of all its jobs; new reference. */
 json_t *take_keys(const struct plan_take *take);

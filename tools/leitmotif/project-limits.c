@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What the models of a project can do, said where the project asks for more: melodies are for melody models, a take is
- * continued by a model with the same codec's shape, and a bit rate must be one that the format has at the model's rate. */
+ * continued by a model with the same codec's shape, a section lasts a frame at least, and a bit rate must be one that the format
+ * has at the model's rate. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -87,6 +88,19 @@ static void check_continued(struct limits *limits, const struct take *take)
     text_release(&text);
 }
 
+static void check_sections(struct limits *limits, const struct take *take)
+{
+    const struct model *model = model_of(limits, take);
+    for (size_t i = 0; model && i < take->section_count; i++) {
+        const struct section *section = &take->sections[i];
+        double end = i + 1 < take->section_count ? section[1].start : take->duration;
+        if (frames_of_seconds(end, model->frame_rate_hz) == frames_of_seconds(section->start, model->frame_rate_hz))
+            problem_add(&limits->problems, section->line, section->column,
+                        "'sections': this one holds no frame of '%s', which has %lld a second; make it longer", model->name,
+                        (long long)model->frame_rate_hz);
+    }
+}
+
 /* --- outputs --------------------------------------------------------------------------------------------------------- */
 
 static void check_release(struct limits *limits, const struct model *model, const struct release *release)
@@ -109,6 +123,7 @@ static void check_all(struct limits *limits)
         if (project->takes[i].variation <= 1) { /* the others say the same */
             check_melody(limits, &project->takes[i]);
             check_continued(limits, &project->takes[i]);
+            check_sections(limits, &project->takes[i]);
         }
     for (size_t i = 0; i < limits->count; i++)
         for (size_t j = 0; limits->models[i].open && j < project->release_count; j++)

@@ -3,10 +3,13 @@
 
 #include <stddef.h>
 
-/* Sampling settings: of the whole file in 'defaults', of one track in the track. The upper bounds are those of
- * sample-tokens; four hours of stereo are what one WAV file holds. */
+/* The upper bounds are those of sample-tokens; four hours of stereo are what one WAV file holds. */
+#define DURATION_FIELD(settings, required) \
+    {"duration", FIELD_NUMBER, offsetof(struct settings, duration), 0.02, 14400, "seconds", NULL, required, NULL}
+
+/* Sampling settings: of the whole file in 'defaults', of one track in the track. */
 #define SAMPLING_FIELDS \
-    {"duration", FIELD_NUMBER, offsetof(struct track_settings, duration), 0.02, 14400, "seconds", NULL, false, NULL}, \
+    DURATION_FIELD(track_settings, false), \
     {"temperature", FIELD_NUMBER, offsetof(struct track_settings, temperature), 0, 100, NULL, NULL, false, NULL}, \
     {"top_k", FIELD_INTEGER, offsetof(struct track_settings, top_k), 0, 1000000, NULL, NULL, false, NULL}, \
     {"top_p", FIELD_NUMBER, offsetof(struct track_settings, top_p), 0, 1, NULL, NULL, false, NULL}, \
@@ -40,17 +43,24 @@ static const struct field defaults_fields[] = {
 };
 
 static const struct field track_fields[] = {
-    {"prompt", FIELD_TEXT, offsetof(struct track_settings, prompt), 0, 0, NULL, NULL, true, NULL},
+    {"prompt", FIELD_TEXT, offsetof(struct track_settings, prompt), 0, 0, NULL, NULL, false, NULL}, /* or sections */
     {"model", FIELD_TEXT, offsetof(struct track_settings, model), 0, 0, NULL, NULL, false, read_track_model},
     SAMPLING_FIELDS,
     {"seed", FIELD_INTEGER, offsetof(struct track_settings, seed), 0, LARGEST_SEED, NULL, NULL, false, NULL},
+    {"sections", FIELD_BLOCK, 0, 0, 0, NULL, NULL, false, read_sections}, /* after duration, which becomes theirs */
     {"variations", FIELD_BLOCK, 0, 0, 0, NULL, NULL, false, read_variations},
     {"melody", FIELD_TEXT, offsetof(struct track_settings, melody), 0, 0, NULL, NULL, false, read_melody},
     {"continue", FIELD_TEXT, offsetof(struct track_settings, continues), 0, 0, NULL, NULL, false, read_continue},
     UNSUPPORTED("style"),
-    UNSUPPORTED("sections"),
     UNSUPPORTED("loop"),
     UNSUPPORTED("retries"),
+    {0},
+};
+
+static const struct field section_fields[] = {
+    DURATION_FIELD(section_settings, true),
+    {"prompt", FIELD_TEXT, offsetof(struct section_settings, prompt), 0, 0, NULL, NULL, true, NULL},
+    UNSUPPORTED("style"),
     {0},
 };
 
@@ -87,3 +97,4 @@ const struct block output_block = {"an entry of outputs", output_fields};
 const struct block loudness_block = {"loudness", loudness_fields};
 const struct block verify_block = {"verify", verify_fields};
 const struct block track_block = {"track", track_fields};
+const struct block section_block = {"an entry of sections", section_fields};

@@ -40,11 +40,17 @@ struct field {
 /* Settings of a track as they are written; defaults fill the sampling part before the track is read. */
 struct track_settings {
     char *prompt, *model;
+    struct section_list sections;           /* the project's; all zero: none */
     char *melody, *melody_file, *continues; /* as struct take has them */
     const struct yaml_node *melody_value, *continue_value;
     double duration, temperature, top_p, guidance;
     int64_t top_k, variations; /* variations 0: not set */
     int64_t seed;              /* -1: not set */
+};
+
+struct section_settings {      /* one entry of sections: as it is written */
+    char *prompt;
+    double duration;
 };
 
 struct output_settings {       /* one entry of outputs: as it is written; 0 and NAN: not set */
@@ -59,7 +65,7 @@ struct reading {               /* one file on its way into a project */
     struct track_settings defaults; /* only the sampling part is set */
     const struct yaml_node *model;  /* the value of the file's own model: or NULL */
     const struct yaml_node *tracks; /* the map, or NULL */
-    size_t take_capacity, release_capacity;
+    size_t take_capacity, release_capacity, section_capacity;
 };
 
 /* A block is a map in the YAML: its fields are read in the table's order (tracks after defaults). Tables end with {0}. */
@@ -68,7 +74,7 @@ struct block {
     const struct field *fields;
 };
 
-extern const struct block project_block, defaults_block, output_block, loudness_block, verify_block, track_block;
+extern const struct block project_block, defaults_block, output_block, loudness_block, verify_block, track_block, section_block;
 
 /* Reads a map into target by the block's table. Unknown, unsupported, missing and wrong values become problems at
  * their place; missing keys are told at where: the block's key (a text, which names the track), or the map itself. */
@@ -82,6 +88,8 @@ void field_read(struct reading *reading, const struct field *field, const struct
 const char *name_refused(const char *name);
 
 enum audio_codec format_codec(const char *format); /* of a name that 'format' allows */
+void section_list_release(struct section_list *list);
+void sections_stand_alone(struct reading *reading, const struct yaml_node *track); /* what cannot stand beside them is a problem */
 void outputs_default(struct reading *reading);   /* for a file that names none: one ogg */
 void takes_check_names(struct reading *reading); /* two results with one name are a problem */
 void takes_link(struct reading *reading);        /* every take that continues another is told which, or a problem */
@@ -105,6 +113,7 @@ void read_verify(struct reading *reading, const struct yaml_node *value, void *t
 void read_tracks(struct reading *reading, const struct yaml_node *value, void *target);
 void read_melody(struct reading *reading, const struct yaml_node *value, void *target);
 void read_continue(struct reading *reading, const struct yaml_node *value, void *target);
+void read_sections(struct reading *reading, const struct yaml_node *value, void *target);
 void read_variations(struct reading *reading, const struct yaml_node *value, void *target);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A project's settings as JSON: what `check --show` prints and the report repeats. */
 #include <math.h>
+#include <stdlib.h>
 
 #include "leitmotif/project.h"
 
@@ -42,8 +43,11 @@ json_t *project_settings(const struct project *project)
 
 json_t *take_settings(const struct take *take)
 {
-    return json_pack("{s:s, s:s, s:I, s:s, s:s, s:s?, s:s?, s:f, s:f, s:I, s:f, s:o, s:I}", "name", take->name, "track", take->track,
-                     "variation", (json_int_t)take->variation, "prompt", take->prompt, "model", take->model, "melody", take->melody,
-                     "continue", take->continues, "duration", take->duration, "temperature", take->temperature, "top_k", (json_int_t)take->top_k, "top_p", take->top_p,
-                     "guidance", real_or_null(take->guidance), "seed", (json_int_t)take->seed);
+    char *prompt = take_prompt(take);
+    json_t *settings = json_pack("{s:s, s:s, s:I, s:s, s:o, s:s, s:s?, s:s?, s:f, s:f, s:I, s:f, s:o, s:I}", "name", take->name, "track", take->track,
+                                 "variation", (json_int_t)take->variation, "prompt", prompt, "sections", take_sections(take), "model", take->model,
+                                 "melody", take->melody, "continue", take->continues, "duration", take->duration, "temperature", take->temperature,
+                                 "top_k", (json_int_t)take->top_k, "top_p", take->top_p, "guidance", real_or_null(take->guidance), "seed", (json_int_t)take->seed);
+    free(prompt);
+    return settings;
 }

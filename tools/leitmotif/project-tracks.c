@@ -150,7 +150,9 @@ static void add_take(struct reading *reading, const struct track *track, int var
         .name = variation ? format_string("%s_%d", name, variation) : copy_string(name),
         .track = copy_string(name),
         .variation = variation,
-        .prompt = copy_string(settings->prompt),
+        .prompt = copy_or_null(settings->prompt),
+        .sections = settings->sections.items,
+        .section_count = settings->sections.count,
         .model = copy_string(settings->model ? settings->model : project->model),
         .melody = copy_or_null(settings->melody),
         .melody_file = copy_or_null(settings->melody_file),
@@ -189,6 +191,18 @@ static void add_takes(struct reading *reading, const struct track *track)
         add_take(reading, track, i);
 }
 
+static void read_track_map(struct reading *reading, struct track *track)
+{
+    const struct yaml_node *key = track->key, *map = track->value;
+    block_read(reading, &track_block, map, key, &track->settings);
+    if (map->kind != YAML_MAP)
+        return; /* told */
+    if (yaml_member(map, "sections"))
+        sections_stand_alone(reading, map);
+    else if (!yaml_member(map, "prompt"))
+        problem_add(&reading->problems, key->line, key->column, "'prompt' is missing in track '%s'", key->text);
+}
+
 /* A track is a map, or for short only its prompt. */
 static void read_track(struct reading *reading, const struct yaml_node *key, const struct yaml_node *value)
 {
@@ -201,8 +215,8 @@ static void read_track(struct reading *reading, const struct yaml_node *key, con
     else if (value->kind == YAML_TEXT)
         field_read(reading, track_block.fields, value, &track.settings);
     else
-        block_read(reading, &track_block, value, key, &track.settings);
-    if (track.settings.prompt)
+        read_track_map(reading, &track);
+    if (track.settings.prompt || track.settings.sections.count)
         add_takes(reading, &track);
     free(track.settings.prompt);
     free(track.settings.model);

@@ -152,6 +152,9 @@ void project_release(struct project *project)
     }
     for (size_t i = 0; i < project->release_count; i++)
         free(project->releases[i].format);
+    for (size_t i = 0; i < project->section_list_count; i++)
+        section_list_release(&project->sections[i]);
+    free(project->sections);
     free(project->takes);
     free(project->releases);
     free(project->path);

@@ -30,15 +30,28 @@ struct verify_settings {
     double max_silence, duration_tolerance, loudness_tolerance; /* seconds, seconds, LU; NAN: the tool's default */
 };
 
+struct section {              /* a part of a take that has a prompt of its own */
+    char *prompt;
+    double start, duration;   /* seconds; start from where the take's new seconds begin */
+    int line, column;
+};
+
+struct section_list {         /* of one track: its variations share it */
+    struct section *items;
+    size_t count;
+};
+
 struct take {                 /* one result: a track, or one of its variations */
     char *name;               /* file name stem: "main_theme", "exploration_2" */
     char *track;              /* key in tracks: */
     int variation;            /* 0 without variations, else 1, 2, ... */
-    char *prompt, *model;
+    char *prompt, *model;     /* prompt NULL: it has sections */
+    const struct section *sections; /* the project's, or NULL */
+    size_t section_count;
     char *melody, *melody_file;     /* audio to follow: as written, and its path; NULL: none */
     char *continues, *earlier_file; /* what it goes on from: as written; and its path, where it is an audio file */
     const struct take *earlier;     /* where it is a take of this project */
-    double duration, temperature, top_p, guidance; /* guidance NAN: the model's default */
+    double duration, temperature, top_p, guidance; /* duration: of all sections; guidance NAN: the model's default */
     int64_t top_k;
     int64_t seed;             /* resolved: explicit (variation k: k - 1 more), or take_seed() with attempt 0 */
     bool seed_explicit;
@@ -53,6 +66,8 @@ struct project {
     int64_t seed;
     struct take *takes;       /* in the file's order */
     size_t take_count;
+    struct section_list *sections;
+    size_t section_list_count;
     struct release *releases;
     size_t release_count;
     bool loudness_on;
@@ -84,5 +99,11 @@ json_t *project_settings(const struct project *project);
 
 /* All settings of one take as an object, for `check --show`, recipes' readers and the report. New reference. */
 json_t *take_settings(const struct take *take);
+
+/* The prompt; of a take with sections all of them, in one text: "an intro (12 s) | the theme (36 s)". Yours to free(). */
+char *take_prompt(const struct take *take);
+
+/* [{"start", "duration", "prompt"}], null for a take without. New reference. */
+json_t *take_sections(const struct take *take);
 
 #endif

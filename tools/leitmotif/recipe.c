@@ -210,9 +210,12 @@ static void append_excerpt(struct text *lines, const char *text, size_t start)
     text_append(lines, text[start + length] ? "…" : "");
 }
 
+/* For people: 2.2, not 2.2000000000000002. */
 static char *shown(const json_t *value)
 {
-    return value ? json_canonical(value) : copy_string("nothing");
+    if (!value)
+        return copy_string("nothing");
+    return json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
 }
 
 static int compare_member(const char *name, const json_t *before, const json_t *now, struct text *lines)

@@ -4,6 +4,7 @@
  *     {"arguments": {"weights": "f32", …}, "files": {"input": "77ab…"}, "inputs": {"condition": ["9f03…/condition.safetensors"]},
  *      "model": "51c0…", "options": {"duration": 10.0, …}, "tool": "sample-tokens", "version": 1}
  *
+ * An option that is among both options and inputs is a list of VALUE=FILE: "section": [12.0] with its one input is 12=FILE.
  * arguments are options of the whole process, files (absent where there are none) outside files by the SHA-256 of their
  * content, inputs results of other jobs by key, the model its identity. Paths, programs' versions and devices are no part of
  * it. Written straight as text, for a plan of ten thousand tracks has seventy thousand of them: recipe_begin, files, inputs,

@@ -237,12 +237,16 @@ void render_run(struct render *render)
 
 /* for the report */
 
+static void add_made_by(void *context, const char *name, const struct job *job)
+{
+    if (job->made_by && !json_object_get(job->made_by, "findings"))
+        json_object_set(context, name, job->made_by);
+}
+
 static json_t *made_by(const struct plan_take *take)
 {
     json_t *all = json_object();
-    for (size_t i = 0; i < take->job_count; i++)
-        if (take->jobs[i]->made_by && !json_object_get(take->jobs[i]->made_by, "findings"))
-            json_object_set(all, take->jobs[i]->name, take->jobs[i]->made_by);
+    take_visit(take, add_made_by, all);
     return all;
 }
 

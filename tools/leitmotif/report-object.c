@@ -160,11 +160,11 @@ static json_t *made_by_object(const struct take_report *result)
     return made_by ? made_by : json_object();
 }
 
-/* generate has no earlier takes to go on from: such a take is made again by its project only. */
+/* generate has neither earlier takes to go on from nor sections: such a take is made again by its project only. */
 static json_t *command_or_null(const struct report *report, const struct take_report *result)
 {
     struct text command = {0};
-    if (result->take->continues)
+    if (result->take->continues || result->take->sections)
         return json_null();
     append_command(&command, report->project, result);
     json_t *value = json_string(text_string(&command));
@@ -202,11 +202,13 @@ static json_t *result_object(const struct report *report, const struct take_repo
     json_t *files = files_array(report, result, earlier);
     if (!files)
         return NULL;
-    json_t *object = json_pack("{s:s, s:s, s:I, s:s, s:o, s:o, s:s, s:o, s:o, s:o, s:O?, s:o, s:o}", "name", take->name, "track",
-                               take->track, "variation", (json_int_t)take->variation, "prompt", take->prompt, "model",
-                               model_object(result), "settings", settings_object(result), "status", status_names[result->status],
+    char *prompt = take_prompt(take);
+    json_t *object = json_pack("{s:s, s:s, s:I, s:s, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:O?, s:o, s:o}", "name", take->name, "track",
+                               take->track, "variation", (json_int_t)take->variation, "prompt", prompt, "sections", take_sections(take),
+                               "model", model_object(result), "settings", settings_object(result), "status", status_names[result->status],
                                "reason", text_or_null(result->reason), "files", files, "findings", findings_array(result), "keys",
                                result->keys, "made_by", made_by_object(result), "command", command_or_null(report, result));
+    free(prompt);
     if (object && result->earlier_files.count)
         json_object_set_new(object, "earlier_files", names_array(&result->earlier_files));
     if (!object)

@@ -17,7 +17,7 @@ json_t *report_object(const struct report *report, const json_t *earlier);
 /* The string at a key, or fallback when there is none (null, for one). */
 const char *string_at(const json_t *object, const char *key, const char *fallback);
 
-/* `leitmotif generate …`, which makes this take again. */
+/* `leitmotif generate …`, which makes this take again; for takes that continue none and have no sections. */
 void append_command(struct text *text, const struct project *project, const struct take_report *result);
 
 char *info_text(const json_t *object); /* soundtrack_info.txt; yours to free() */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Per take: encode-text -> sample-tokens -> decode-audio -> transcode -> verify of each release file; and verify of
+ * Per take: encode-text (of each section) -> sample-tokens -> decode-audio -> transcode -> verify of each release file; and verify of
  * the tokens, unless they begin with an audio file. Before sample-tokens comes encode-audio of the melody, and of an audio
  * file that is continued; or the sample-tokens of the take that is continued.
  */
@@ -50,11 +50,20 @@ double stages_guidance(const struct plan_take *take)
     return isnan(take->take->guidance) ? take->model->model.guidance : take->take->guidance;
 }
 
-static struct job *add_condition(struct plan *plan, struct plan_take *take)
+static struct job *add_condition(struct plan *plan, struct plan_take *take, const char *prompt)
 {
     struct job *job = job_new(take, &stages[ENCODE_TEXT]);
-    recipe_string(job_options(job), "prompt", take->take->prompt);
+    recipe_string(job_options(job), "prompt", prompt);
     return plan_add(plan, take, job);
+}
+
+static void add_conditions(struct plan *plan, struct plan_take *take)
+{
+    const struct take *settings = take->take;
+    take->condition_count = settings->sections ? settings->section_count : 1;
+    take->conditions = allocate(take->condition_count, sizeof *take->conditions);
+    for (size_t i = 0; i < take->condition_count; i++)
+        take->conditions[i] = add_condition(plan, take, settings->sections ? settings->sections[i].prompt : settings->prompt);
 }
 
 /* An outside file as "tokens" or "melody"; the job is named "encode-audio melody". seconds 0: all there is. */
@@ -107,19 +116,37 @@ static struct job *add_melody(struct plan *plan, struct plan_take *take)
     return add_encoded(plan, take, settings->melody_file, "melody", fmin(settings->duration + window, LONGEST_SECONDS));
 }
 
-static struct job *add_tokens(struct plan *plan, struct plan_take *take, struct job *condition)
+/* Where the sections after the first start: [12.0,48.0]. A take with one section is one without. */
+static void option_sections(struct recipe *recipe, const struct take *take)
+{
+    struct text starts = {0};
+    if (take->section_count < 2)
+        return;
+    for (size_t i = 1; i < take->section_count; i++) {
+        text_append(&starts, i > 1 ? "," : "[");
+        append_json_number(&starts, take->sections[i].start);
+    }
+    text_append(&starts, "]");
+    recipe_json(recipe, "section", starts.data);
+    text_release(&starts);
+}
+
+static struct job *add_tokens(struct plan *plan, struct plan_take *take)
 {
     const struct take *settings = take->take;
     struct job *earlier = add_earlier(plan, take), *melody = add_melody(plan, take);
     struct job *job = job_new(take, &stages[SAMPLE_TOKENS]);
-    job_input(job, "condition", condition, NULL);
+    job_input(job, "condition", take->conditions[0], NULL);
     if (earlier)
         job_input(job, "continue", earlier, NULL);
     if (melody)
         job_input(job, "melody", melody, NULL);
+    for (size_t i = 1; i < take->condition_count; i++)
+        job_input(job, "section", take->conditions[i], NULL);
     struct recipe *recipe = job_options(job);
     recipe_number(recipe, "duration", settings->duration);
     recipe_number(recipe, "guidance", stages_guidance(take));
+    option_sections(recipe, settings);
     recipe_integer(recipe, "seed", settings->seed);
     recipe_number(recipe, "temperature", settings->temperature);
     recipe_integer(recipe, "top-k", settings->top_k);
@@ -159,8 +186,10 @@ static char *tags_of(const struct plan *plan, const struct plan_take *take)
     text_appendf(&value, "AI generated with %s by Leitmotif", model->name);
     append_tag(&tags, "comment", value.data);
     append_tag(&tags, "model", model->name);
-    if (settings->prompt[0])
-        append_tag(&tags, "prompt", settings->prompt);
+    char *prompt = take_prompt(settings);
+    if (*prompt)
+        append_tag(&tags, "prompt", prompt);
+    free(prompt);
     value.length = 0;
     text_appendf(&value, "%lld", (long long)settings->seed);
     append_tag(&tags, "seed", value.data);
@@ -279,8 +308,8 @@ void stages_name_files(const struct project *project, struct plan_take *take)
 
 void stages_plan_take(struct plan *plan, struct plan_take *take)
 {
-    struct job *condition = add_condition(plan, take);
-    take->tokens = add_tokens(plan, take, condition);
+    add_conditions(plan, take);
+    take->tokens = add_tokens(plan, take);
     struct job *audio = add_audio(plan, take, take->tokens);
     take->release = add_release(plan, take, audio);
     if (!take->beginning) /* a sound from outside may hold one note, or be still, for as long as it likes */

@@ -10,7 +10,6 @@
  * chroma, then text, at the first positions; the null row's are the chroma of silence and zeros, attended to like any.
  */
 #include <assert.h>
-#include <math.h>
 #include <stdlib.h>
 
 #include "base/failure.h"
@@ -18,9 +17,9 @@
 #include "libtorch/tensor.h"
 #include "sample-tokens/engine.h"
 #include "sample-tokens/language-model.h"
+#include "sample-tokens/positions.h"
 
 #define NORM_EPSILON 1e-5
-#define LONGEST_WAVE 10000.0 /* of the positions */
 
 struct slot {
     struct tensor **keys, **values;           /* [layers] of [rows, heads, positions, head width] */
@@ -441,26 +440,11 @@ static void torch_plan_work(const struct model *model, const struct engine_setti
     memory_plan_add(plan, "scratch", scratch_elements(model, settings) * (int64_t)sizeof(float));
 }
 
-/* All cosines, then all sines; half - 1 in the exponent. In float32 step by step, as both published codes do. */
-static void fill_positions(float *table, int64_t positions, int64_t width)
-{
-    int64_t half = width / 2;
-    float rate = (float)(log(LONGEST_WAVE) / (double)(half - 1));
-    for (int64_t i = 0; i < half; i++) {
-        float frequency = (float)exp(-(double)((float)i * rate));
-        for (int64_t p = 0; p < positions; p++) {
-            float angle = (float)p * frequency;
-            table[p * width + i] = (float)cos(angle);
-            table[p * width + half + i] = (float)sin(angle);
-        }
-    }
-}
-
 static void make_positions(struct engine *engine)
 {
     int64_t count = capacity(&engine->settings), width = engine->model->language.width;
     float *table = allocate((size_t)(count * width), sizeof *table);
-    fill_positions(table, count, width);
+    positions_fill(table, count, width);
     engine->positions = tensor_own(tensor_from(engine->settings.device, TENSOR_F32, SHAPE(count, width), table));
     free(table);
 }

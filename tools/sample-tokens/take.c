@@ -159,18 +159,33 @@ static int64_t window_steps(const struct take *take, const struct window *window
     return window->length - window->prompt + delay_largest(&take->pattern);
 }
 
+/* Each has a frame of its own; seconds alone do not tell. */
+static int check_sections(const struct take *take)
+{
+    const struct string_list *sections = &take->request->sections;
+    size_t before = take->sections - sections->count; /* the one that --condition gives */
+    for (size_t i = 1; i < take->sections; i++) {
+        const char *section = sections->items[i - before];
+        if (take->starts[i] == take->starts[i - 1])
+            return misuse("'--section %s' starts in the same frame as the section before it: they are %g s apart at least", section,
+                          1 / (double)take->model->frame_rate_hz);
+        if (take->starts[i] >= take->total)
+            return misuse("'--section %s' starts after the last frame: --duration %g is %lld frames of %g s", section,
+                          take->request->duration, (long long)(take->total - take->earlier.frames),
+                          1 / (double)take->model->frame_rate_hz);
+    }
+    return 0;
+}
+
 static int plan_windows(struct take *take)
 {
     int64_t frames = frames_of_seconds(take->request->duration, take->model->frame_rate_hz);
     if (frames < 1)
         return misuse("'--duration %g' is shorter than one frame, %g s", take->request->duration,
                       1 / (double)take->model->frame_rate_hz);
-    for (size_t i = 1; i < take->sections; i++)
-        if (take->starts[i] == take->starts[i - 1])
-            return misuse("'--section %s' starts in the same frame as the section before it: they are %g s apart at least",
-                          take->request->sections.items[take->request->sections.count - take->sections + i],
-                          1 / (double)take->model->frame_rate_hz);
     take->total = take->earlier.frames + frames;
+    if (check_sections(take))
+        return -1;
     windows_plan(&take->windows, &(struct piece){take->earlier.frames, take->total, take->model->window_frames, take->stride,
                                                  take->starts, take->sections});
     for (size_t i = 0; i < take->windows.count; i++)

@@ -19,21 +19,29 @@ static int64_t number_in(const char *path, const char *label)
     return number;
 }
 
-static int64_t group_leaves(const char *limit_path, const char *used_path)
-{
-    int64_t limit = number_in(limit_path, ""), used = number_in(used_path, "");
-    return limit < 0 || used < 0 ? INT64_MAX : limit > used ? limit - used : 0;
-}
-
 static int64_t lesser(int64_t a, int64_t b)
 {
     return a < b ? a : b;
 }
 
+static int64_t greater(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* A control group counts the files that it read among what it uses, but gives them up when asked. */
+static int64_t group_leaves(const char *limit_path, const char *used_path, const char *statistics_path)
+{
+    int64_t limit = number_in(limit_path, ""), used = number_in(used_path, "");
+    int64_t files = greater(number_in(statistics_path, "inactive_file "), 0) + greater(number_in(statistics_path, "active_file "), 0);
+    return limit < 0 || used < 0 ? INT64_MAX : greater(limit - greater(used - files, 0), 0);
+}
+
 int64_t memory_available(void)
 {
     int64_t kilobytes = number_in("/proc/meminfo", "MemAvailable:");
-    int64_t group = lesser(group_leaves("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
-                           group_leaves("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"));
-    return kilobytes < 0 ? 0 : lesser(kilobytes * 1024, group);
+    int64_t second = group_leaves("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current", "/sys/fs/cgroup/memory.stat");
+    int64_t first = group_leaves("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes",
+                                 "/sys/fs/cgroup/memory/memory.stat");
+    return kilobytes < 0 ? 0 : lesser(kilobytes * 1024, lesser(first, second));
 }
