@@ -68,8 +68,9 @@ static int open_device(struct setup *setup, const struct options *options, int t
 {
     setup->settings.device = (struct device){DEVICE_CPU, 0};
     if (settled_on_cpu(options)) {
+        const char *reason = libtorch_lacks_gpu();
         if (is(options->device, "auto"))
-            note("device auto: cpu (%s)", is(options->engine, "cpu") ? "engine cpu was asked for" : libtorch_lacks_gpu());
+            note("device auto: cpu (%s)", reason ? reason : "engine cpu was asked for");
         return 0;
     }
     return libtorch_open(threads) || device_resolve(options->device, &setup->settings.device) ? -1 : 0;
