@@ -3,6 +3,7 @@
 BUILD     ?= build
 SANITIZE  ?=
 OPTIMIZE  ?= -O2 -g
+BENCH     ?= small
 WARNINGS  := -Wall -Wextra -Wpedantic -Wshadow -Werror
 MODE      := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all)
 CPPFLAGS  += -D_GNU_SOURCE -Itools/lib -Itools
@@ -68,9 +69,20 @@ $(BUILD)/fuzz/$1: $(BUILD)/tests/fuzz/$1.o $(call archives,$2)
 endef
 $(eval $(call fuzzer,fuzz-formats,formats base,$(BASE) $(MODEL)))
 
+# bench program NAME, programs whose objects (but main) it links, layers, packages: made of bench/NAME/ and those.
+define bench_program
+BENCHES += $(BUILD)/bench/$1
+$(BUILD)/bench/$1: $(patsubst bench/%.c,$(BUILD)/bench/objects/%.o,$(wildcard bench/$1/*.c)) $(foreach p,$2,$(filter-out %/main.o,$(call objects,$p))) $(call archives,$3) bench/$1
+	@mkdir -p $$(@D)
+	$$(call say,LD,$$@)$$(CC) $$(LDFLAGS) -o $$@ $$(filter %.o %.a,$$^) $$(call packages,$4) $$(LDLIBS)
+endef
+$(eval $(call bench_program,make-model,,nn formats base,$(BASE) $(MODEL)))
+$(eval $(call bench_program,sample,sample-tokens,nn libtorch cpu formats base,$(BASE) $(MODEL)))
+$(eval $(call bench_program,int8,sample-tokens,nn libtorch cpu formats base,$(BASE) $(MODEL)))
+
 all: $(PROGRAMS:%=$(BUILD)/bin/%)
 .PHONY: tests
-tests: all $(TESTS) $(FUZZERS)
+tests: all $(TESTS) $(FUZZERS) $(BENCHES)
 
 $(foreach layer,$(LAYERS),$(eval $(BUILD)/lib/$(layer).a: $(call objects,lib/$(layer)) tools/lib/$(layer)))
 $(BUILD)/lib/%.a:
@@ -89,17 +101,22 @@ $(BUILD)/%.o: tools/%.c
 $(BUILD)/%.o: tools/%.cc
 	@mkdir -p $(@D)
 	$(call say,CXX,$@)$(CXX) $(CPPFLAGS) $(CXXFLAGS) -MMD -MP -c -o $@ $<
+$(BUILD)/bench/objects/%.o: bench/%.c
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 $(BUILD)/tests/%.o: tests/%.c
 	@mkdir -p $(@D)
 	$(call say,CC,$@)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
--include $(wildcard $(BUILD)/*/*.d $(BUILD)/lib/*/*.d $(BUILD)/tests/unit/*.d)
+-include $(wildcard $(BUILD)/*/*.d $(BUILD)/lib/*/*.d $(BUILD)/tests/unit/*.d $(BUILD)/bench/objects/*/*.d)
 
-.PHONY: demo clean help
+.PHONY: demo bench clean help
 demo: all ## render pipelines/demo.yaml with the demo model and say where the page is
 	@$(BUILD)/bin/leitmotif render pipelines/demo.yaml
+bench: all $(BENCHES) ## measure this machine (BENCH="small medium large": which shapes): docs/performance.md
+	@BUILD='$(BUILD)' bench/run $(BENCH)
 clean: ## remove everything that was built
 	rm -rf $(BUILD)
 help: ## this list
 	@printf 'make              the programs, in %s/bin/\n' '$(BUILD)'
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "make %-12s %s\n", $$1, $$2}'
-	@printf 'settings: CC CXX BUILD OPTIMIZE SANITIZE (address,undefined or thread) VERBOSE, e.g. make CC=clang BUILD=build/clang\n'
+	@printf 'settings: CC CXX BUILD OPTIMIZE SANITIZE (address,undefined or thread) VERBOSE BENCH, e.g. make CC=clang BUILD=build/clang\n'

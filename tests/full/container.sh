@@ -50,7 +50,7 @@ build() { # ARGUMENTS...
     return $status
 }
 changed_source() { # FOLDER: the same project, but for one line of C
-    mkdir "$1" "$1/model-cache" && cp -a "$PROJECT"/{Dockerfile,.dockerignore,Makefile,docker,docs,pipelines,run_tests.sh,tests,tools} "$1" &&
+    mkdir "$1" "$1/model-cache" && cp -a "$PROJECT"/{Dockerfile,.dockerignore,Makefile,bench,docker,docs,pipelines,run_tests.sh,tests,tools} "$1" &&
         cp -a "$PROJECT"/model-cache/{README.md,demo} "$1/model-cache" && echo '/* changed */' >>"$1/tools/verify/main.c"
 }
 if [ -z "${LEITMOTIF_IMAGE:-}" ]; then

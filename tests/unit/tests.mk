@@ -35,4 +35,6 @@ $(eval $(call unit_test,test-melody,sample-tokens,nn libtorch cpu formats base,$
 $(eval $(call unit_test,test-encode-audio,encode-audio,nn libtorch formats base,$(BASE) $(MODEL) $(FILES)))
 $(eval $(call unit_test,test-kernels,,cpu formats base,jansson popt libcrypto))
 $(eval $(call unit_test,test-engine-cpu,sample-tokens,nn libtorch cpu formats base,$(BASE) $(MODEL)))
+$(BUILD)/tests/test-int8: $(patsubst bench/%.c,$(BUILD)/bench/objects/%.o,$(filter-out %/main.c,$(wildcard bench/int8/*.c)))
+$(eval $(call unit_test,test-int8,sample-tokens,nn libtorch cpu formats base,$(BASE) $(MODEL)))
 $(eval $(call unit_test,test-pool,,cpu formats base,jansson popt libcrypto))

@@ -52,12 +52,23 @@ static enum element_type exact_type(const struct packer *packer, struct stack *s
     return packer->type != ELEMENT_F32 && stack_fits_half(stack) ? ELEMENT_F16 : ELEMENT_F32;
 }
 
+/* Rounding could hide it, where float16 and float32 carry it into the logits. */
+static void check_finite(const struct stack *stack, const struct matrix *matrix)
+{
+    int64_t output = matrix_damaged_output(matrix), rows = stack->parts[0]->shape[0];
+    if (output >= 0)
+        fail("tensor '%s' has a weight in row %lld that is not finite: the model is damaged, fetch it again",
+             stack->parts[output / rows]->name, (long long)(output % rows));
+}
+
 static struct matrix pack_as(struct packer *packer, const char *group, const struct stack *stack, enum element_type type)
 {
     struct matrix matrix = {.type = type, .outputs = stack_rows(stack), .inputs = stack_columns(stack)};
     matrix.panels = take(packer, group, matrix_bytes(type, matrix.outputs, matrix.inputs));
-    if (matrix.panels)
+    if (matrix.panels) {
         matrix_pack(&matrix, stack->parts, stack->count, packer->pool);
+        check_finite(stack, &matrix);
+    }
     return matrix;
 }
 
@@ -149,6 +160,8 @@ int packed_model_load(struct packed_model *packed, const struct model *model, st
         packed->memory = filling.memory = pages_take(packed->bytes);
         if (packed->memory)
             pack_all(&filling, &arrays, model->language.layers, packed);
+        if (packed->memory && failed())
+            failure_within("'%s'", model->folder);
     }
     language_arrays_release(&arrays);
     return failed() ? -1 : 0;

@@ -121,6 +121,14 @@ void matrix_pack(struct matrix *matrix, const struct array *const *parts, int co
     pool_run(pool, (int)panel_count(matrix->outputs), pack_panel, &packing);
 }
 
+int64_t matrix_damaged_output(const struct matrix *matrix)
+{
+    for (int64_t i = 0; matrix->type == ELEMENT_I8 && i < matrix->outputs; i++)
+        if (isnan(scales_of(matrix, i / PANEL)[i % PANEL]))
+            return i;
+    return -1;
+}
+
 /* products */
 
 struct product {

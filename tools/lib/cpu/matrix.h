@@ -22,6 +22,10 @@ int64_t matrix_bytes(enum element_type type, int64_t outputs, int64_t inputs); /
  * these inputs and as many rows as its shape says. float32 that float16 does not hold is rounded: see array_fits_half. */
 void matrix_pack(struct matrix *matrix, const struct array *const *parts, int count, struct pool *pool);
 
+/* The first output that int8 cannot hold, because a weight of it is not finite: products with it are NaN. -1: none; of other
+ * types always. */
+int64_t matrix_damaged_output(const struct matrix *matrix);
+
 /* What multiplying needs beside its operands. */
 struct multiplier {
     const struct kernels *kernels;

@@ -70,23 +70,36 @@ static int write_header(struct output *output, const char *text)
     return result;
 }
 
-static int write_all(struct output *output, const struct array **order, size_t count, const json_t *metadata)
+static int write_all(struct output *output, const struct array **order, size_t count, const json_t *metadata,
+                     array_writer *write, void *context)
 {
     char *text = header_text(order, count, metadata);
     int result = text ? write_header(output, text) : fail("cannot write '%s': metadata is not valid UTF-8", output->path);
     for (size_t i = 0; result == 0 && i < count; i++)
-        result = output_write(output, order[i]->data, order[i]->bytes);
+        result = write(context, output, order[i]);
     free(text);
     return result;
 }
 
+static int write_data(void *context, struct output *output, const struct array *array)
+{
+    (void)context;
+    return output_write(output, array->data, array->bytes);
+}
+
 int safetensors_write(const char *path, const struct array *arrays, size_t count, const json_t *metadata)
+{
+    return safetensors_stream(path, arrays, count, metadata, write_data, NULL);
+}
+
+int safetensors_stream(const char *path, const struct array *arrays, size_t count, const json_t *metadata, array_writer *write,
+                       void *context)
 {
     struct output output;
     if (output_open(&output, path))
         return -1;
     const struct array **order = in_order(arrays, count);
-    int result = write_all(&output, order, count, metadata);
+    int result = write_all(&output, order, count, metadata, write, context);
     free(order);
     if (result == 0)
         return output_commit(&output);

@@ -40,6 +40,13 @@ const char *safetensors_metadata(const struct safetensors *file, const char *key
 /* Writes arrays as a result file (base/file.h); metadata: an object of strings, or NULL; borrowed. */
 int safetensors_write(const char *path, const struct array *arrays, size_t count, const json_t *metadata);
 
+/* The same for data that is made as it is written: `write` is called for each array in the order of the file, and puts
+ * array->bytes bytes out by output_write. 0, or -1 with a failure. */
+struct output;
+typedef int array_writer(void *context, struct output *output, const struct array *array);
+int safetensors_stream(const char *path, const struct array *arrays, size_t count, const json_t *metadata, array_writer *write,
+                       void *context);
+
 const char *element_name(enum element_type type); /* "F16" */
 size_t element_size(enum element_type type);
 int64_t array_elements(const struct array *array);
