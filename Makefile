@@ -43,9 +43,9 @@ $(BUILD)/bin/$1: $(call objects,$1) $(call archives,$2) tools/$1
 	$$(call say,LD,$$@)$(if $(wildcard tools/$1/*.cc),$$(CXX),$$(CC)) $$(LDFLAGS) -o $$@ $$(filter %.o %.a,$$^) $$(call packages,$3) $$(LDLIBS)
 endef
 $(eval $(call program,encode-text,nn libtorch formats base,$(BASE) $(MODEL) sentencepiece))
-$(eval $(call program,encode-audio,nn libtorch formats base,$(BASE) $(MODEL) $(FILES)))
+$(eval $(call program,encode-audio,nn libtorch cpu formats base,$(BASE) $(MODEL) $(FILES)))
 $(eval $(call program,sample-tokens,nn libtorch cpu formats base,$(BASE) $(MODEL)))
-$(eval $(call program,decode-audio,nn libtorch formats base,$(BASE) $(MODEL) $(FILES)))
+$(eval $(call program,decode-audio,nn libtorch cpu formats base,$(BASE) $(MODEL) $(FILES)))
 $(eval $(call program,transcode,formats base,$(BASE) $(AUDIO)))
 $(eval $(call program,verify,formats base,$(BASE) $(AUDIO)))
 $(eval $(call program,fetch-model,formats base,$(BASE) libcurl))

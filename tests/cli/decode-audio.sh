@@ -36,6 +36,7 @@ run() { "$decode" --model "$MODEL" "$@"; }
 
 check '--help' 0 '--tokens=FILE.*--output=FILE.*--memory=SIZE' '' -- "$decode" --help
 check '--version' 0 '^decode-audio [0-9]' '' -- "$decode" --version
+check 'waiting threads sleep soon, though libgomp was there before main' 0 '.*' "SPINCOUNT = '1000'" -- env OMP_DISPLAY_ENV=verbose "$decode" --version
 check 'an unknown flag' 2 '' "^decode-audio: unknown option '--tokenz' .did you mean 'tokens'" -- run --tokenz x
 check '--model is missing' 2 '' '^decode-audio: --model is missing' -- "$decode" --tokens one.tokens --output a.wav
 check '--tokens is missing' 2 '' '^decode-audio: --tokens is missing' -- run --output a.wav

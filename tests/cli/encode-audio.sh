@@ -30,6 +30,7 @@ make_audio none.wav 'anullsrc=r=32000:cl=mono' -t 0
 # --- the command line ---
 check '--help' 0 '--input=FILE.*--as=tokens\|melody.*--duration=SECONDS' '' -- "$BIN/encode-audio" --help
 check '--version' 0 '^encode-audio [0-9]' '' -- "$BIN/encode-audio" --version
+check 'waiting threads sleep soon, though libgomp was there before main' 0 '.*' "SPINCOUNT = '1000'" -- env OMP_DISPLAY_ENV=verbose "$BIN/encode-audio" --version
 check 'an unknown flag' 2 '' "unknown option '--inptu' .did you mean 'input'" -- encode --inptu x
 check '--model is missing' 2 '' '--model is missing' -- "$BIN/encode-audio" --input tone.wav --as tokens --output x
 check '--input is missing' 2 '' '--input is missing' -- encode --as tokens

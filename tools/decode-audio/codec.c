@@ -24,7 +24,7 @@ static void read_decoder(struct codec *codec)
     codec->first = (struct convolution){.kernel = config->kernel, .dilation = 1, .stride = 1};
     codec->last = (struct convolution){.kernel = config->last_kernel, .dilation = 1, .stride = 1};
     codec_read_convolution(&codec->first, &codec->weights, config->dimension, geometry_channels(config, -1), HALF, 0, "");
-    recurrence_read(&codec->recurrence, &codec->weights, config, HALF, 1);
+    codec_read_recurrence(&codec->recurrence, &codec->weights, config, HALF, 1);
     int layer = 2;
     for (int stage = 0; stage < config->ratio_count; stage++)
         layer = read_stage(codec, stage, layer);
@@ -55,6 +55,7 @@ int codec_open(struct codec *codec, const struct codec_config *config, const cha
 
 void codec_release(struct codec *codec)
 {
+    recurrence_release(&codec->recurrence);
     weights_release(&codec->weights);
     *codec = (struct codec){0};
 }

@@ -26,7 +26,7 @@ struct sides geometry_margins(const struct codec_config *codec)
     return (struct sides){.left = larger(-first, 0), .right = larger(last, 0)};
 }
 
-/* The LSTM's weights are laid out anew for each call, so its blocks are longer than the chunks; and no shorter than
+/* On a device the LSTM's weights may be laid out anew for each call, so its blocks are longer than the chunks; and no shorter than
  * the first kernel, so that a clip shorter than its padding is one block. */
 struct chunking geometry_chunking(const struct codec_config *codec, int64_t chunk)
 {

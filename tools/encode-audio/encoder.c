@@ -28,7 +28,7 @@ static void read_encoder(struct encoder *encoder)
     int layer = 1;
     for (int stage = config->ratio_count - 1; stage >= 0; stage--)
         layer = read_stage(encoder, stage, layer);
-    recurrence_read(&encoder->recurrence, &encoder->weights, config, HALF, layer);
+    codec_read_recurrence(&encoder->recurrence, &encoder->weights, config, HALF, layer);
     codec_read_convolution(&encoder->last, &encoder->weights, geometry_channels(config, -1), config->dimension, HALF, layer + 2, "");
 }
 
@@ -56,6 +56,7 @@ int encoder_open(struct encoder *encoder, const struct codec_config *config, con
 
 void encoder_release(struct encoder *encoder)
 {
+    recurrence_release(&encoder->recurrence);
     weights_release(&encoder->weights);
     *encoder = (struct encoder){0};
 }

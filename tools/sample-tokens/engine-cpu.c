@@ -11,9 +11,8 @@
 #include "base/memory.h"
 #include "cpu/pages.h"
 #include "sample-tokens/engine-cpu.h"
+#include "sample-tokens/layout.h"
 #include "sample-tokens/positions.h"
-
-enum { ALIGNMENT = 64 };
 
 /* sizes */
 
@@ -72,23 +71,7 @@ struct head_cache cpu_text_cache(const struct engine *engine, int64_t slot, int6
     return cache_at(engine, engine->text_caches, index, engine->settings.text_tokens);
 }
 
-/* memory: the same walk counts, then places */
-
-struct layout {
-    struct memory_plan *plan; /* NULL: not wanted */
-    char *memory;             /* NULL: count only */
-    size_t used;
-};
-
-static void *place(struct layout *layout, const char *group, int64_t bytes)
-{
-    size_t size = ((size_t)bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    char *block = layout->memory ? layout->memory + layout->used : NULL;
-    if (layout->plan && size)
-        memory_plan_add(layout->plan, group, (int64_t)size);
-    layout->used += size;
-    return block;
-}
+/* memory */
 
 /* Fills the pointers of an engine, or of a scratch one when it only counts. */
 static void lay_out(struct layout *layout, struct engine *engine, int threads)
@@ -99,20 +82,20 @@ static void lay_out(struct layout *layout, struct engine *engine, int threads)
     const int64_t number = sizeof(float), d = config->width, slots = settings->slots, rows = slots * settings->rows;
     const int64_t widest = largest(largest(3 * d, config->feed_forward), model->text.width);
     const int64_t heads = slots * config->layers * config->heads, longest = capacity(settings), text = settings->text_tokens;
-    engine->positions = place(layout, "positions", longest * d * number);
-    engine->caches = place(layout, "key/value cache", heads * settings->rows *
+    engine->positions = layout_place(layout, "positions", longest * d * number);
+    engine->caches = layout_place(layout, "key/value cache", heads * settings->rows *
                            (key_bytes(model, settings, longest) + value_bytes(model, settings, longest)));
-    engine->text_caches = place(layout, "text key/value cache", heads * (key_bytes(model, settings, text) + value_bytes(model, settings, text)));
+    engine->text_caches = layout_place(layout, "text key/value cache", heads * (key_bytes(model, settings, text) + value_bytes(model, settings, text)));
     for (int64_t i = 0; i < slots; i++)
-        engine->slots[i].prefix = place(layout, "prefixes", settings->rows * settings->prefix * d * number);
-    engine->x = place(layout, "scratch", MOST_ROWS * d * number);
-    engine->narrow = place(layout, "scratch", MOST_ROWS * d * number);
-    engine->wide = place(layout, "scratch", MOST_ROWS * widest * number);
-    engine->scores = place(layout, "scratch", threads * cpu_longest_attention(settings) * number);
-    engine->logits = place(layout, "scratch", rows * config->codebooks * config->vocabulary * number);
-    engine->entries = place(layout, "scratch", rows * (settings->prefix + largest(settings->prefill, 1)) * (int64_t)sizeof *engine->entries);
+        engine->slots[i].prefix = layout_place(layout, "prefixes", settings->rows * settings->prefix * d * number);
+    engine->x = layout_place(layout, "scratch", MOST_ROWS * d * number);
+    engine->narrow = layout_place(layout, "scratch", MOST_ROWS * d * number);
+    engine->wide = layout_place(layout, "scratch", MOST_ROWS * widest * number);
+    engine->scores = layout_place(layout, "scratch", threads * cpu_longest_attention(settings) * number);
+    engine->logits = layout_place(layout, "scratch", rows * config->codebooks * config->vocabulary * number);
+    engine->entries = layout_place(layout, "scratch", rows * (settings->prefix + largest(settings->prefill, 1)) * (int64_t)sizeof *engine->entries);
     if (settings->weights == ELEMENT_I8)
-        engine->multiplier.quanta = place(layout, "scratch", multiplier_quanta(widest));
+        engine->multiplier.quanta = layout_place(layout, "scratch", multiplier_quanta(widest));
 }
 
 static void cpu_plan_work(const struct model *model, const struct engine_settings *settings, struct memory_plan *plan)

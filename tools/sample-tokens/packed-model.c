@@ -8,31 +8,17 @@
 #include "base/memory.h"
 #include "cpu/pages.h"
 #include "sample-tokens/language-arrays.h"
+#include "sample-tokens/layout.h"
 
-enum { ALIGNMENT = 64 };
-
-/* The same walk counts, then fills: without memory nothing is written. */
 struct packer {
-    struct memory_plan *plan; /* NULL: not wanted */
-    char *memory;             /* NULL: count only */
-    size_t used;
+    struct layout layout; /* without memory nothing is written */
     enum element_type type;
     struct pool *pool;
 };
 
-static void *take(struct packer *packer, const char *group, int64_t bytes)
-{
-    size_t size = ((size_t)bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    char *place = packer->memory ? packer->memory + packer->used : NULL;
-    if (packer->plan)
-        memory_plan_add(packer->plan, group, (int64_t)size);
-    packer->used += size;
-    return place;
-}
-
 static const float *pack_vector(struct packer *packer, const char *group, const struct array *array)
 {
-    float *vector = array ? take(packer, group, array_elements(array) * (int64_t)sizeof *vector) : NULL;
+    float *vector = array ? layout_place(&packer->layout, group, array_elements(array) * (int64_t)sizeof *vector) : NULL;
     for (int64_t i = 0; vector && i < array_elements(array); i++)
         vector[i] = array_number(array, i);
     return vector;
@@ -64,7 +50,7 @@ static void check_finite(const struct stack *stack, const struct matrix *matrix)
 static struct matrix pack_as(struct packer *packer, const char *group, const struct stack *stack, enum element_type type)
 {
     struct matrix matrix = {.type = type, .outputs = stack_rows(stack), .inputs = stack_columns(stack)};
-    matrix.panels = take(packer, group, matrix_bytes(type, matrix.outputs, matrix.inputs));
+    matrix.panels = layout_place(&packer->layout, group, matrix_bytes(type, matrix.outputs, matrix.inputs));
     if (matrix.panels) {
         matrix_pack(&matrix, stack->parts, stack->count, packer->pool);
         check_finite(stack, &matrix);
@@ -103,7 +89,7 @@ static void pack_embeddings(struct packer *packer, struct stack *stack, struct p
 {
     enum element_type type = exact_type(packer, stack);
     int64_t elements = array_elements(stack->parts[0]), size = (int64_t)element_size(type);
-    char *rows = take(packer, "embeddings", stack->count * elements * size);
+    char *rows = layout_place(&packer->layout, "embeddings", stack->count * elements * size);
     packed->embedding_type = type;
     packed->embeddings = rows;
     for (int part = 0; rows && part < stack->count; part++)
@@ -117,7 +103,7 @@ static void pack_embeddings(struct packer *packer, struct stack *stack, struct p
 static const float *pack_chroma(struct packer *packer, const struct stack *stack)
 {
     int64_t d = stack->count ? stack_rows(stack) : 0;
-    float *columns = d ? take(packer, "melody projection", CHROMA_BINS * d * (int64_t)sizeof *columns) : NULL;
+    float *columns = d ? layout_place(&packer->layout, "melody projection", CHROMA_BINS * d * (int64_t)sizeof *columns) : NULL;
     for (int64_t i = 0; columns && i < CHROMA_BINS * d; i++)
         columns[i] = array_number(stack->parts[0], i % d * CHROMA_BINS + i / d);
     return columns;
@@ -138,7 +124,7 @@ static void pack_all(struct packer *packer, struct language_arrays *arrays, int6
 
 int packed_model_plan(const struct model *model, struct checkpoint *checkpoint, enum element_type type, struct memory_plan *plan)
 {
-    struct packer packer = {.plan = plan, .type = type};
+    struct packer packer = {.layout = {.plan = plan}, .type = type};
     struct language_arrays arrays;
     struct packed_model scratch = {.layers = allocate((size_t)model->language.layers, sizeof *scratch.layers)};
     if (language_arrays_take(&arrays, model, checkpoint) == 0)
@@ -156,8 +142,8 @@ int packed_model_load(struct packed_model *packed, const struct model *model, st
     *packed = (struct packed_model){.layers = allocate((size_t)model->language.layers, sizeof *packed->layers)};
     if (language_arrays_take(&arrays, model, checkpoint) == 0) {
         pack_all(&counting, &arrays, model->language.layers, packed);
-        packed->bytes = counting.used;
-        packed->memory = filling.memory = pages_take(packed->bytes);
+        packed->bytes = counting.layout.used;
+        packed->memory = filling.layout.memory = pages_take(packed->bytes);
         if (packed->memory)
             pack_all(&filling, &arrays, model->language.layers, packed);
         if (packed->memory && failed())

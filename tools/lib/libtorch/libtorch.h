@@ -16,6 +16,7 @@ int libtorch_open(int threads);
 
 const char *libtorch_version(void); /* "2.13.0" */
 const char *libtorch_place(void);   /* the file loaded */
+int libtorch_threads(void);         /* as given to libtorch_open */
 
 enum device_kind { DEVICE_CPU, DEVICE_CUDA };
 struct device { enum device_kind kind; int index; };

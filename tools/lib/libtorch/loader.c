@@ -2,10 +2,12 @@
  * Opening libtorch, resolving its symbols, and what must be set before and after.
  */
 #include <dlfcn.h>
+#include <limits.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/failure.h"
 #include "base/memory.h"
@@ -24,8 +26,10 @@ struct libtorch_symbols torch;
 static void *library;
 static char *place;
 static char version[32];
+static int threads_used;
 
 const char *libtorch_version(void) { return version; }
+int libtorch_threads(void) { return threads_used; }
 const char *libtorch_place(void) { return place ? place : ""; }
 void *libtorch_symbol(const char *name) { return library ? dlsym(library, name) : NULL; }
 
@@ -36,6 +40,18 @@ static void keep_pages(void)
     mallopt(M_MMAP_MAX, 0);
     mallopt(M_TRIM_THRESHOLD, -1);
     mallopt(M_ARENA_MAX, 1);
+}
+
+/* A program that reads audio has libgomp (below FFmpeg's resampler) before its main begins, and libgomp reads the
+ * environment only then: such a program starts itself once more. Where it cannot, waiting threads only burn more. */
+__attribute__((constructor)) static void restart_with_spins(int argc, char **argv)
+{
+    char program[PATH_MAX] = "";
+    (void)argc;
+    if (!dlsym(RTLD_DEFAULT, "omp_get_num_threads") || getenv("GOMP_SPINCOUNT") || getenv("OMP_WAIT_POLICY"))
+        return;
+    if (readlink("/proc/self/exe", program, sizeof program - 1) > 0 && setenv("GOMP_SPINCOUNT", BARRIER_SPINS, 1) == 0)
+        execv(program, argv);
 }
 
 /* What libtorch and the libraries below it read once, when they are loaded. */
@@ -104,6 +120,7 @@ static int resolve(void)
 
 int libtorch_open(int threads)
 {
+    threads_used = threads;
     keep_pages();
     set_environment(threads);
     char *path = libtorch_find();

@@ -9,11 +9,11 @@ enum { NAME_SIZE = 128 };
 
 int codec_check(const struct codec_config *config)
 {
-    if (config->residual_layers > CODEC_MAX_RESIDUALS || config->lstm_layers > CODEC_MAX_LSTM_LAYERS ||
+    if (config->residual_layers > CODEC_MAX_RESIDUALS || config->lstm_layers > RECURRENCE_MOST_LAYERS ||
         config->codebooks > CODEC_MAX_CODEBOOKS)
         return fail("codec with %lld residual layers, %lld LSTM layers, %lld codebooks is not supported; at most %d, %d, %d",
                     (long long)config->residual_layers, (long long)config->lstm_layers, (long long)config->codebooks,
-                    CODEC_MAX_RESIDUALS, CODEC_MAX_LSTM_LAYERS, CODEC_MAX_CODEBOOKS);
+                    CODEC_MAX_RESIDUALS, RECURRENCE_MOST_LAYERS, CODEC_MAX_CODEBOOKS);
     return 0;
 }
 
@@ -45,46 +45,11 @@ struct tensor *residual_run(const struct residual *residual, struct tensor *x, e
     return y;
 }
 
-void recurrence_read(struct recurrence *recurrence, struct weights *weights, const struct codec_config *config, const char *half, int layer)
+void codec_read_recurrence(struct recurrence *recurrence, struct weights *weights, const struct codec_config *config, const char *half, int layer)
 {
-    static const char *const names[] = {"weight_ih", "weight_hh", "bias_ih", "bias_hh"};
-    int64_t width = geometry_channels(config, -1);
-    recurrence->layers = (int)config->lstm_layers;
-    recurrence->width = width;
-    for (int i = 0; i < 4 * recurrence->layers; i++)
-        recurrence->weights[i] = weights_take(weights, TENSOR_F32, i % 4 < 2 ? 2 : 1, (const int64_t[]){4 * width, width},
-                                              CODEC_PREFIX "%s.layers.%d.lstm.%s_l%d", half, layer, names[i % 4], i / 4);
-}
-
-int recurrence_begin(const struct recurrence *recurrence, struct device device, struct recurrence_state *state)
-{
-    struct scope scope;
-    scope_open(&scope);
-    state->h = tensor_own(tensor_zeros(device, TENSOR_F32, SHAPE(recurrence->layers, 1, recurrence->width)));
-    state->c = tensor_own(tensor_zeros(device, TENSOR_F32, SHAPE(recurrence->layers, 1, recurrence->width)));
-    scope_close(&scope);
-    return failed() ? -1 : 0;
-}
-
-void recurrence_end(struct recurrence_state *state)
-{
-    tensor_free(state->h);
-    tensor_free(state->c);
-    *state = (struct recurrence_state){0};
-}
-
-struct tensor *recurrence_run(const struct recurrence *recurrence, struct tensor *x, const struct recurrence_state *state)
-{
-    struct scope scope;
-    scope_open(&scope);
-    x = tensor_contiguous(tensor_transpose(tensor_transpose(x, 0, 2), 1, 2)); /* [n, 1, width] */
-    struct tensor *y = NULL, *h_next = NULL, *c_next = NULL;
-    tensor_lstm(x, state->h, state->c, recurrence->weights, recurrence->layers, &y, &h_next, &c_next);
-    tensor_copy(state->h, h_next);
-    tensor_copy(state->c, c_next);
-    y = scope_keep(&scope, tensor_view(tensor_add(y, x), SHAPE(-1, recurrence->width)));
-    scope_close(&scope);
-    return y;
+    char prefix[NAME_SIZE];
+    snprintf(prefix, sizeof prefix, CODEC_PREFIX "%s.layers.%d.lstm", half, layer);
+    recurrence_read(recurrence, weights, config->lstm_layers, geometry_channels(config, -1), prefix);
 }
 
 void codebooks_read(struct tensor **tables, struct weights *weights, const struct codec_config *config)

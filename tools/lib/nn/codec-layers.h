@@ -8,8 +8,9 @@
 #define LEITMOTIF_NN_CODEC_LAYERS_H
 
 #include "nn/convolution.h"
+#include "nn/recurrence.h"
 
-enum { CODEC_MAX_RESIDUALS = 4, CODEC_MAX_LSTM_LAYERS = 4, CODEC_MAX_CODEBOOKS = 16 };
+enum { CODEC_MAX_RESIDUALS = 4, CODEC_MAX_CODEBOOKS = 16 };
 
 #define CODEC_PREFIX "audio_encoder."
 
@@ -28,21 +29,8 @@ void residual_read(struct residual *residual, struct weights *weights, const str
                    const char *half, int layer);
 struct tensor *residual_run(const struct residual *residual, struct tensor *x, enum edges edges); /* x plus the block of it */
 
-struct recurrence {
-    struct tensor *weights[4 * CODEC_MAX_LSTM_LAYERS]; /* per layer w_ih, w_hh [4 width, width], b_ih, b_hh [4 width] */
-    int layers;
-    int64_t width;
-};
-
-/* Its state, which is carried from piece to piece of one clip: [layers, 1, width] each, owned. */
-struct recurrence_state { struct tensor *h, *c; };
-
-void recurrence_read(struct recurrence *recurrence, struct weights *weights, const struct codec_config *config, const char *half, int layer);
-int recurrence_begin(const struct recurrence *recurrence, struct device device, struct recurrence_state *state); /* zeros */
-void recurrence_end(struct recurrence_state *state); /* accepts all-zero */
-
-/* x [1, width, n] -> [n, width], time first: all layers, and one skip around all of them. Carries the state on. */
-struct tensor *recurrence_run(const struct recurrence *recurrence, struct tensor *x, const struct recurrence_state *state);
+/* The LSTM at place `layer`. */
+void codec_read_recurrence(struct recurrence *recurrence, struct weights *weights, const struct codec_config *config, const char *half, int layer);
 
 /* tables[i] [codebook size, dimension]; leaves alone what only training of them uses. */
 void codebooks_read(struct tensor **tables, struct weights *weights, const struct codec_config *config);
