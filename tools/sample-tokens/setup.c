@@ -8,6 +8,7 @@
 #include "base/machine.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "cpu/pool.h"
 #include "libtorch/finder.h"
 
 /* Tracks at once that `auto` takes at most. Guided, two rows each, they fill the blocks of MOST_ROWS rows that weights are
@@ -83,7 +84,7 @@ static int resolve(struct setup *setup, const struct options *options, int threa
     if (is(options->weights, "f32") || (automatic(options->weights) && torch && settings->device.kind == DEVICE_CPU))
         settings->weights = ELEMENT_F32;
     settings->cache = is(options->cache, "f32") ? ELEMENT_F32 : ELEMENT_F16;
-    settings->threads = threads;
+    settings->threads = threads < MOST_THREADS ? threads : MOST_THREADS; /* as many as a pool has at most */
     return batch_parse(options->batch, &settings->slots);
 }
 
