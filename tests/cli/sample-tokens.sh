@@ -118,6 +118,10 @@ check 'too much: fewer at once' 1 '' "for 8 tracks of 1 s; .*; try --batch 1$" -
 check 'too much for engine torch: shorter' 1 '' "; 6.00 MB allowed; try --duration [0-9]+ --weights f16$" -- tokens --engine torch --output x.tokens --duration 30 --memory 6M
 check 'far too much' 1 '' 'no setting makes it fit: use a smaller model' -- tokens --output x.tokens --memory 1M
 that 'no more threads are planned for than are started' test "$(below --duration 1 --threads 256)" -eq "$(below --duration 1 --threads 1000)"
+tokens --output beginning.tokens --duration 25
+limit=$(below --duration 4 --continue beginning.tokens --weights int8)
+check 'too much after a long beginning: shorter' 1 '' "try --duration [123]$" -- tokens --output x.tokens --duration 4 --continue beginning.tokens --weights int8 --memory "$limit"
+that 'which fits' tokens --output fits.tokens --duration "$(sed 's/.* //' "$ERR")" --continue beginning.tokens --weights int8 --memory "$limit"
 
 # --- refusals ---
 refuse() { # NAME PATTERN FLAGS...

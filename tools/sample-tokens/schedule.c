@@ -40,7 +40,7 @@ static bool survey_job(struct setup *setup, const struct request *request)
     struct engine_settings sizes = setup->settings;
     if (take_open(&take, request, &setup->model) == 0) {
         take_require(&take, &sizes);
-        if (setup_fits(setup, &sizes, take_seconds(&take)) == 0)
+        if (setup_fits(setup, &sizes, take_seconds(&take), take_prompt(&take)) == 0)
             setup->settings = sizes;
     }
     take_release(&take);
@@ -255,7 +255,7 @@ static json_t *show_plan(const struct tool_run *run, struct setup *setup, const 
                 result = plan_json(setup, &sizes, &plan, &take);
             else
                 print_plan(setup, &sizes, &plan, &take);
-            setup_fits(setup, &sizes, take_seconds(&take));
+            setup_fits(setup, &sizes, take_seconds(&take), take_prompt(&take));
         }
     }
     take_release(&take);

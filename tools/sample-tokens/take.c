@@ -281,6 +281,11 @@ double take_seconds(const struct take *take)
     return (double)(take->total - take->earlier.frames) / (double)take->model->frame_rate_hz;
 }
 
+int64_t take_prompt(const struct take *take)
+{
+    return take->windows.items[0].prompt;
+}
+
 void take_feed(struct take *take, struct engine_feed *feed)
 {
     const struct window *window = &take->windows.items[take->window];

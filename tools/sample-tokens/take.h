@@ -63,5 +63,6 @@ json_t *take_recipe(const struct take *take, const char *identity, json_t *engin
 int take_write(const struct take *take, json_t *recipe);
 
 double take_seconds(const struct take *take); /* new ones */
+int64_t take_prompt(const struct take *take); /* frames that its first window begins with */
 
 #endif
