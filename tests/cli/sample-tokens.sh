@@ -81,6 +81,14 @@ for batch in 1 2 3; do
 done
 check 'jobs side by side, engine torch' 1 '("status":"done".*){3}' '.*' -- "$BIN/sample-tokens" --model "$TINY" --device cpu --engine torch --jobs jobs.jsonl --batch 3
 that 'as long as alone' test "$(codes c.tokens | wc -l)" -eq 600
+cat >grows.jsonl <<'END'
+{"condition": "drums.condition", "duration": 2, "output": "grown.tokens"}
+{"condition": "drums.condition", "duration": 1, "output": "after.tokens", "continue": "grown.tokens"}
+END
+tokens --output grown.tokens --duration 0.2
+check 'a file that an earlier job makes longer' 1 '"job":1,.*"status":"done".*"job":2,.*"status":"failed"' \
+    "job 2: 'after.tokens': a file that it is made from grew after the run began; make it again" -- "$BIN/sample-tokens" --model "$TINY" --device cpu --jobs grows.jsonl --batch 1
+check 'again' 0 '("status":"done".*){2}' '' -- "$BIN/sample-tokens" --model "$TINY" --device cpu --jobs grows.jsonl --batch 1
 
 # --- engine cpu: its kernels, threads, int8 ---
 available="$(LEITMOTIF_KERNELS=none "$BIN/sample-tokens" --model "$TINY" --device cpu --condition drums.condition --output x.tokens 2>&1)"

@@ -109,7 +109,8 @@ static bool start_job(struct schedule *schedule, struct place *place)
         if (!schedule->ready[job] || !tool_job_begin(run, job))
             continue;
         *place = (struct place){.job = job, .busy = true, .started = clock_seconds()};
-        if (take_open(&place->take, tool_job(run, job), &schedule->setup->model) == 0)
+        if (take_open(&place->take, tool_job(run, job), &schedule->setup->model) == 0 &&
+            take_check_sizes(&place->take, &schedule->setup->settings) == 0)
             return true;
         end_job(schedule, place);
     }

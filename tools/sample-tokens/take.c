@@ -251,6 +251,16 @@ void take_require(const struct take *take, struct engine_settings *settings)
     }
 }
 
+int take_check_sizes(const struct take *take, const struct engine_settings *settings)
+{
+    struct engine_settings needed = *settings;
+    take_require(take, &needed);
+    if (needed.prefix == settings->prefix && needed.text_tokens == settings->text_tokens && needed.rows == settings->rows &&
+        needed.positions == settings->positions && needed.prefill == settings->prefill)
+        return 0;
+    return fail("'%s': a file that it is made from grew after the run began; make it again", take->request->output);
+}
+
 bool take_finished(const struct take *take)
 {
     return take->window == take->windows.count;
