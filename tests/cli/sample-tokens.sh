@@ -131,6 +131,26 @@ limit=$(below --duration 4 --continue beginning.tokens --weights int8)
 check 'too much after a long beginning: shorter' 1 '' "try --duration [123]$" -- tokens --output x.tokens --duration 4 --continue beginning.tokens --weights int8 --memory "$limit"
 that 'which fits' tokens --output fits.tokens --duration "$(sed 's/.* //' "$ERR")" --continue beginning.tokens --weights int8 --memory "$limit"
 
+# --- memory for many jobs ---
+sample() { "$BIN/sample-tokens" --model "$TINY" --device cpu "$@"; }
+totals() { # JOBS FLAGS...: planned bytes, a line a job
+    sample --jobs "$@" --dry-run | grep -o '"total":[0-9]*' | cut -d: -f2
+}
+echo '{"condition": "drums.condition", "output": "guided.tokens", "duration": 10}' >guided.jsonl
+echo '{"condition": "nothing.condition", "output": "unguided.tokens", "duration": 30}' >unguided.jsonl
+cat guided.jsonl unguided.jsonl >both.jsonl
+alone=$(totals guided.jsonl; totals unguided.jsonl)
+limit=$(sort -n <<<"$alone" | tail -1)
+that 'a dry run plans for all jobs together' test "$(totals both.jsonl --batch 1 | sort -u | wc -l)" -eq 1 -a "$(totals both.jsonl --batch 1 | head -1)" -gt "$limit"
+that 'and for each when they fit only without each other' test "$(totals both.jsonl --memory "$limit")" = "$alone"
+check 'they are done one after another' 0 '"job":1,.*"status":"done".*"job":2,.*"status":"done"' '' -- sample --jobs both.jsonl --memory "$limit"
+that 'to the same tokens' cmp guided.tokens ten.tokens
+for i in 1 2 3 4; do echo '{"condition": "drums.condition", "output": "m'$i'.tokens", "duration": 1}'; done >many.jsonl
+limit=$(totals many.jsonl --batch 3 | head -1)
+check 'batch auto: as many as there are' 0 '"batch":4' '' -- sample --jobs many.jsonl --dry-run
+check 'or as --memory allows' 0 '"batch":3' '' -- sample --jobs many.jsonl --dry-run --memory "$limit"
+check 'to the byte' 0 '"batch":2' '' -- sample --jobs many.jsonl --dry-run --memory $((limit - 1))
+
 # --- refusals ---
 refuse() { # NAME PATTERN FLAGS...
     local name=$1 pattern=$2
