@@ -150,6 +150,19 @@ limit=$(totals many.jsonl --batch 3 | head -1)
 check 'batch auto: as many as there are' 0 '"batch":4' '' -- sample --jobs many.jsonl --dry-run
 check 'or as --memory allows' 0 '"batch":3' '' -- sample --jobs many.jsonl --dry-run --memory "$limit"
 check 'to the byte' 0 '"batch":2' '' -- sample --jobs many.jsonl --dry-run --memory $((limit - 1))
+limited() ( # KILOBYTES COMMAND...: of address space
+    ulimit -v "$1" && shift && exec "$@"
+)
+if [ -n "${ASAN_OPTIONS:-}${TSAN_OPTIONS:-}" ]; then
+    skip 'half a batch that the system refuses' 'a sanitizer needs more address space'
+else
+    needed=$(below --duration 30 --batch 64)
+    check 'half a batch that the system refuses' 0 '' '' -- limited $((needed / 1024 * 13 / 16)) "$BIN/sample-tokens" --model "$TINY" --condition drums.condition \
+        --device cpu --threads 1 --duration 30 --batch 64 --output half.tokens
+    that 'gives the same tokens' cmp <(first_frames half.tokens 97) <(first_frames audition.tokens 97)
+    check 'which it refuses, too' 1 '' "cannot allocate [0-9]+ MB: .*; close other programs" -- limited $((needed / 1024 * 7 / 16)) "$BIN/sample-tokens" --model "$TINY" \
+        --condition drums.condition --device cpu --threads 1 --duration 30 --batch 64 --output x.tokens
+fi
 
 # --- refusals ---
 refuse() { # NAME PATTERN FLAGS...

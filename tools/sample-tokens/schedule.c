@@ -225,16 +225,27 @@ static void run_jobs(struct schedule *schedule)
     }
 }
 
-static int run_round(struct schedule *schedule)
+/* What the plan allows may be refused all the same: then half the batch is tried, once. */
+static int open_engine(struct schedule *schedule)
 {
     struct setup *setup = schedule->setup;
     schedule->engine = setup->engine->open(&setup->model, setup->checkpoint, &setup->settings);
-    if (!schedule->engine)
+    if (!schedule->engine && setup->settings.slots > 1) {
+        failure_clear();
+        setup->settings.slots /= 2;
+        schedule->engine = setup->engine->open(&setup->model, setup->checkpoint, &setup->settings);
+    }
+    return schedule->engine ? 0 : -1;
+}
+
+static int run_round(struct schedule *schedule)
+{
+    if (open_engine(schedule))
         return -1;
-    schedule->places = allocate((size_t)setup->settings.slots, sizeof *schedule->places);
+    schedule->places = allocate((size_t)schedule->setup->settings.slots, sizeof *schedule->places);
     run_jobs(schedule);
     free(schedule->places);
-    setup->engine->close(schedule->engine);
+    schedule->setup->engine->close(schedule->engine);
     return 0;
 }
 
