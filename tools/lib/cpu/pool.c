@@ -190,10 +190,9 @@ static bool cores_for(int threads)
 
 struct pool *pool_open(int threads)
 {
-    struct pool *pool = aligned_alloc(_Alignof(struct pool), sizeof *pool);
-    if (!pool)
-        return NULL;
-    *pool = (struct pool){.wait = cores_for(threads) ? WAIT_SECONDS : 0, .threads = 1};
+    struct pool *pool = allocate_aligned(_Alignof(struct pool), sizeof *pool);
+    pool->wait = cores_for(threads) ? WAIT_SECONDS : 0;
+    pool->threads = 1;
     threads = threads < 1 ? 1 : threads > MOST_THREADS ? MOST_THREADS : threads;
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->begun, NULL);
