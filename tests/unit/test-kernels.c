@@ -123,6 +123,59 @@ static void norm_is_a_norm(void **unused)
     free(bias);
 }
 
+/* FNV-1a (Fowler, Noll, Vo, 1991) */
+static uint64_t hashed(uint64_t hash, const void *bytes, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        hash = (hash ^ ((const unsigned char *)bytes)[i]) * 0x100000001b3u;
+    return hash;
+}
+
+/* Whatever compiles it, and for whatever machine. Other bits are other tokens: another result version of sample-tokens. */
+static void the_definition_keeps_its_bits(void **unused)
+{
+    enum { COUNT = 700, WIDTH = 20, LENGTH = 300, BLOCKS = (LENGTH + LANES - 1) / LANES };
+    static float panel[COUNT * PANEL], keys[BLOCKS * LANES * WIDTH], values[BLOCKS * LANES * 2 * LANES];
+    static uint16_t halves[COUNT * PANEL];
+    static int8_t bytes[COUNT * PANEL];
+    int16_t quanta[COUNT];
+    float y[COUNT], scores[BLOCKS * LANES], x_scale;
+    (void)unused;
+    state = 1;
+    float *x = noises(COUNT), *weight = noises(COUNT), *bias = noises(COUNT);
+    for (int i = 0; i < COUNT * PANEL; i++) {
+        panel[i] = noise();
+        halves[i] = float_to_half(panel[i]);
+        bytes[i] = (int8_t)(panel[i] * 127);
+    }
+    struct panel_work work = {.panel = panel, .inputs = COUNT, .x = x, .x_stride = COUNT, .rows = 1, .scales = weight,
+                              .x_scales = &x_scale, .y = y, .y_stride = PANEL};
+    KERNELS_PLAIN.panel_f32(&work);
+    uint64_t hash = hashed(0xcbf29ce484222325u, y, PANEL * sizeof *y);
+    work.panel = halves;
+    KERNELS_PLAIN.panel_f16(&work);
+    hash = hashed(hash, y, PANEL * sizeof *y);
+    x_scale = KERNELS_PLAIN.quantise(quanta, x, COUNT);
+    work.panel = bytes, work.x = quanta;
+    KERNELS_PLAIN.panel_i8(&work);
+    hash = hashed(hash, y, PANEL * sizeof *y);
+    KERNELS_PLAIN.normalise(y, x, weight, bias, COUNT);
+    hash = hashed(hash, y, sizeof y);
+    for (int i = 0; i < COUNT; i++)
+        y[i] = 6 * x[i];
+    KERNELS_PLAIN.gelu(y, COUNT);
+    hash = hashed(hash, y, sizeof y);
+    for (int half = 0; half < 2; half++) {
+        struct head_cache cache = {keys, values, half ? ELEMENT_F16 : ELEMENT_F32, WIDTH};
+        for (int t = 0; t < LENGTH; t++)
+            KERNELS_PLAIN.store_head(&cache, t, weight + t, bias + t);
+        KERNELS_PLAIN.attend(&(struct attention_work){cache, x, LENGTH, 0.9f, scores, y});
+        hash = hashed(hash, y, WIDTH * sizeof *y);
+    }
+    assert_true(hash == 0x2cf563b00e1fc4f5u);
+    free(x), free(weight), free(bias);
+}
+
 /* versions */
 
 static const int64_t SIZES[] = {1, 2, 15, 16, 17, 64, 255, 256, 257, 768, 1000};
@@ -373,6 +426,7 @@ int main(void)
         cmocka_unit_test(gelu_is_accurate),
         cmocka_unit_test(softmax_is_accurate),
         cmocka_unit_test(norm_is_a_norm),
+        cmocka_unit_test(the_definition_keeps_its_bits),
         cmocka_unit_test(rows_agree),
         cmocka_unit_test(quantising_shows_what_is_not_finite),
         cmocka_unit_test(panels_agree),
