@@ -40,3 +40,4 @@ $(BUILD)/tests/test-int8: $(patsubst bench/%.c,$(BUILD)/bench/objects/%.o,$(filt
 $(eval $(call unit_test,test-int8,sample-tokens,nn libtorch cpu formats base,$(BASE) $(MODEL)))
 $(eval $(call unit_test,test-pool,,cpu formats base,jansson popt libcrypto))
 $(eval $(call unit_test,test-pages,,cpu formats base,jansson popt libcrypto))
+$(eval $(call unit_test,test-matrix,,cpu formats base,jansson popt libcrypto))
