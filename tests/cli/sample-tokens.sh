@@ -81,6 +81,31 @@ for batch in 1 2 3; do
 done
 check 'jobs side by side, engine torch' 1 '("status":"done".*){3}' '.*' -- "$BIN/sample-tokens" --model "$TINY" --device cpu --engine torch --jobs jobs.jsonl --batch 3
 that 'as long as alone' test "$(codes c.tokens | wc -l)" -eq 600
+cat >kinds.jsonl <<'END'
+{"condition": "drums.condition", "output": "k1.tokens", "duration": 1, "seed": 1}
+{"condition": "drums.condition", "output": "/dev/full", "duration": 1.2}
+{"condition": "nothing.condition", "output": "k3.tokens", "duration": 2, "seed": 3, "top-p": 0.9}
+{"condition": "piano.condition", "output": "k4.tokens", "duration": 0.5, "guidance": 1}
+{"condition": "drums.condition", "output": "k5.tokens", "duration": 1, "continue": "audition.tokens"}
+{"section": ["0=piano.condition", "0.5=nothing.condition", "1=drums.condition"], "output": "k6.tokens", "duration": 1.4}
+END
+while read -r job; do "$BIN/sample-tokens" --quiet --model "$TINY" --device cpu --jobs - <<<"$job" >/dev/null 2>&1; done <kinds.jsonl
+kinds=$(cat k?.tokens | sha256sum)
+for batch in 2 3 6; do
+    rm k?.tokens
+    check "all kinds, one fails on its way, batch $batch" 1 '("status":"done".*){5}' "^sample-tokens: job 2: cannot write '/dev/full': No space left on device$" -- \
+        "$BIN/sample-tokens" --model "$TINY" --device cpu --jobs kinds.jsonl --batch $batch --threads $batch
+    that 'each is as alone' test "$(cat k?.tokens | sha256sum)" = "$kinds"
+done
+cat >slow.jsonl <<'END'
+{"condition": "drums.condition", "output": "slow.tokens", "duration": 3000}
+{"condition": "drums.condition", "output": "quick.tokens", "duration": 0.1}
+END
+"$BIN/sample-tokens" --model "$TINY" --device cpu --jobs slow.jsonl --batch 2 >lines 2>/dev/null &
+until [ -s lines ] || ! kill -0 $! 2>/dev/null; do sleep 0.01; done
+kill $!
+that 'a result is written when it is finished' test -s quick.tokens -a ! -e slow.tokens -a "$(wc -l <lines)" -eq 1
+wait
 cat >grows.jsonl <<'END'
 {"condition": "drums.condition", "duration": 2, "output": "grown.tokens"}
 {"condition": "drums.condition", "duration": 1, "output": "after.tokens", "continue": "grown.tokens"}
@@ -126,6 +151,8 @@ check 'too much: fewer at once' 1 '' "for 8 tracks of 1 s; .*; try --batch 1$" -
 check 'too much for engine torch: shorter' 1 '' "; 6.00 MB allowed; try --duration [0-9]+ --weights f16$" -- tokens --engine torch --output x.tokens --duration 30 --memory 6M
 check 'far too much' 1 '' 'no setting makes it fit: use a smaller model' -- tokens --output x.tokens --memory 1M
 that 'no more threads are planned for than are started' test "$(below --duration 1 --threads 256)" -eq "$(below --duration 1 --threads 1000)"
+check 'without guidance one row is computed' 0 'steps of 1 row[^s]' '' -- tokens --guidance 1 --dry-run
+check 'and without a condition' 0 'steps of 1 row[^s]' '' -- "$BIN/sample-tokens" --model "$TINY" --condition nothing.condition --dry-run
 tokens --output beginning.tokens --duration 25
 limit=$(below --duration 4 --continue beginning.tokens --weights int8)
 check 'too much after a long beginning: shorter' 1 '' "try --duration [123]$" -- tokens --output x.tokens --duration 4 --continue beginning.tokens --weights int8 --memory "$limit"
