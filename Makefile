@@ -21,6 +21,10 @@ packages   = $(shell pkg-config --libs $1)
 
 .PHONY: all
 all:
+# What the functions below add to; variables of the environment with these names are not ours.
+PROGRAMS :=
+TESTS    :=
+FUZZERS  :=
 
 # Layers of tools/lib, lowest first; each may use those before it (tests/include-law holds to it).
 LAYERS := base formats cpu libtorch nn

@@ -61,7 +61,7 @@ build() { # LABEL MAKE-ARGUMENTS...: all tests, or the targets that the argument
         echo "ok 1 - builds" >"$log.tap"
         count "build $*" "$log.tap" 0
     else
-        grep -m 20 -E 'error|Error|undefined' "$log"
+        grep -m 20 -E 'error|Error|undefined' "$log" || tail -n 5 "$log"
         echo "not ok 1 - builds: make $* (log: $log)" >"$log.tap"
         count "build $*" "$log.tap" 1
         return 1
@@ -108,6 +108,7 @@ gpu)
     ;;
 esac
 if [ "$MODE" = full ]; then
+    export TEST_SECONDS=${TEST_SECONDS:-3600}
     for script in tests/full/*.sh; do [ -e "$script" ] && run_all full "$script"; done
 fi
 echo "$PASSED passed, $FAILED failed, $SKIPPED skipped"

@@ -44,22 +44,34 @@ install_packages() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
-# The wheel alone serves a CPU, whichever build the index gives; NVIDIA's packages are wanted only for a GPU.
+install_wheels() { # FOLDER ARGUMENTS...
+    as_root python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-compile --target "$@"
+}
+
+# The wheel alone serves a CPU. Where the index gives a build for CUDA, its CPU half still wants CUDA's runtime and profiler to
+# be loaded: two small packages, of the version that the wheel names.
+install_cpu_wheel() { # FOLDER
+    local toolkit
+    install_wheels "$1" --no-deps "torch==$TORCH_VERSION" || return 1
+    toolkit=$(sed -n 's/^Requires-Dist: cuda-toolkit\[.*\]==\([0-9.]*\).*/\1/p' "$1"/torch-*.dist-info/METADATA)
+    [ -z "$toolkit" ] || install_wheels "$1" "cuda-toolkit[cudart,cupti]==$toolkit"
+}
+
+# All of NVIDIA's packages are wanted only for a GPU.
 install_libtorch() {
-    local folder=$LIBTORCH_FOLDER/$TORCH_VERSION-$TORCH staging options=(--no-deps)
-    [ "$TORCH" = cpu ] || options=()
+    local folder=$LIBTORCH_FOLDER/$TORCH_VERSION-$TORCH staging install=install_cpu_wheel
+    [ "$TORCH" = cpu ] || install=install_wheels
     if [ -e "$folder/torch/lib/libtorch.so" ]; then
         say "libtorch $TORCH_VERSION ($TORCH): there, in $folder"
     else
         say "libtorch $TORCH_VERSION ($TORCH): installing into $folder"
         as_root mkdir -p "$LIBTORCH_FOLDER"
         staging=$(as_root mktemp -d "$LIBTORCH_FOLDER/.staging.XXXXXX")
-        as_root python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-compile \
-            "${options[@]}" --target "$staging" "torch==$TORCH_VERSION" || {
+        as_root chmod 755 "$staging"
+        $install "$staging" "torch==$TORCH_VERSION" || {
             as_root rm -rf "$staging"
             stop "pip could not install torch $TORCH_VERSION"
         }
-        as_root chmod 755 "$staging"
         as_root rm -rf "$folder"
         as_root mv "$staging" "$folder"
     fi

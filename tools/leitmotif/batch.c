@@ -130,7 +130,7 @@ static void add_neural_arguments(struct string_list *arguments, const struct bat
     json_t *recipe = json_loads(job->recipe, 0, NULL), *value;
     const char *option;
     add_argument(arguments, "model", job->model->request);
-    add_argument(arguments, "device", batch->options->device);
+    add_argument(arguments, "device", batch->options->device ? batch->options->device : "auto");
     add_argument(arguments, "memory", batch->options->memory);
     json_object_foreach(json_object_get(recipe, "arguments"), option, value)
         add_argument(arguments, option, json_string_value(value));
@@ -298,7 +298,7 @@ static void take_error_line(void *context, const char *text, size_t length)
     }
     bool failure = strncmp(text, batch->stage->program, name) == 0 && strncmp(text + name, ": ", 2) == 0;
     if (!failure)
-        note("%.*s", (int)length, text);
+        batch->note(batch->context, text);
     free(batch->complaint);
     batch->complaint = copy_bytes(failure ? text + name + 2 : text, failure ? length - name - 2 : length);
 }

@@ -23,6 +23,7 @@ struct batch {
     char *complaint;        /* the last failure that it printed to stderr */
     void (*settled)(void *context, struct job *job);
     void (*progress)(void *context, const struct batch *batch, const json_t *line); /* its --progress json */
+    void (*note)(void *context, const char *text); /* what it has to say to a person */
     void *context;
 };
 

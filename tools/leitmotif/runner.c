@@ -33,6 +33,7 @@ struct runner {
     size_t batch_count, batch_capacity;
     size_t shown_job;       /* of the neural program whose progress is shown; 0: all jobs together are */
     const struct batch *shown_batch;
+    char *last_note;        /* of a program, as shown */
     bool stopping;          /* nothing new is started, children were told to end */
     double kill_at;
     int signals_passed;
@@ -139,13 +140,24 @@ static void show_progress(void *context, const struct batch *batch, const json_t
     progress_step(batch->stage->program, done, total);
 }
 
+/* Four programs have the same to say of the device, though each as far as it looked, in brackets: once is enough. */
+static void show_note(void *context, const char *text)
+{
+    struct runner *runner = context;
+    if (runner->last_note && strncmp(runner->last_note, text, strcspn(text, "(")) == 0)
+        return;
+    note("%s", text);
+    free(runner->last_note);
+    runner->last_note = copy_string(text);
+}
+
 /* starting */
 
 static void start(struct runner *runner, struct job **jobs, size_t count)
 {
     struct batch *batch = allocate(1, sizeof *batch);
     *batch = (struct batch){.store = runner->store, .options = runner->options, .context = runner,
-                            .settled = job_settled, .progress = show_progress,
+                            .settled = job_settled, .progress = show_progress, .note = show_note,
                             .process = {.output.descriptor = -1, .errors.descriptor = -1}};
     runner->batches = grow(runner->batches, runner->batch_count, &runner->batch_capacity, sizeof *runner->batches);
     runner->batches[runner->batch_count++] = batch;
@@ -343,6 +355,7 @@ int runner_run(struct plan *plan, struct store *store, const struct runner_optio
     list_pending(&runner);
     run_all(&runner);
     progress_end();
+    free(runner.last_note);
     free(runner.pending);
     free(runner.batches);
     interrupt_end();

@@ -16,7 +16,7 @@
 #include "leitmotif/plan.h"
 
 struct runner_options {
-    const char *device, *memory;  /* handed to the neural programs; NULL: not given */
+    const char *device, *memory;  /* handed to the neural programs; NULL: auto, and no limit */
     int threads;                  /* of a neural program, and processes of the pool */
     bool fail_fast, show_progress;
     void (*finished)(void *context, struct job *job); /* made, failed or held up */

@@ -7,6 +7,7 @@
 #include "base/failure.h"
 #include "base/machine.h"
 #include "base/memory.h"
+#include "base/progress.h"
 #include "base/text.h"
 #include "cpu/pool.h"
 #include "libtorch/finder.h"
@@ -61,15 +62,19 @@ static bool settled_on_cpu(const struct options *options)
 {
     if (is(options->engine, "torch"))
         return options->dry_run && is(options->device, "cpu");
-    return is(options->engine, "cpu") || is(options->device, "cpu") || (automatic(options->device) && !libtorch_expects_gpu());
+    return is(options->engine, "cpu") || is(options->device, "cpu") || (automatic(options->device) && libtorch_lacks_gpu());
 }
 
 static int open_device(struct setup *setup, const struct options *options, int threads)
 {
     setup->settings.device = (struct device){DEVICE_CPU, 0};
-    if (settled_on_cpu(options))
+    if (settled_on_cpu(options)) {
+        const char *reason = libtorch_lacks_gpu();
+        if (is(options->device, "auto"))
+            note("device auto: cpu (%s)", reason ? reason : "engine cpu was asked for");
         return 0;
-    return libtorch_open(threads) || device_resolve(options->device ? options->device : "auto", &setup->settings.device) ? -1 : 0;
+    }
+    return libtorch_open(threads) || device_resolve(options->device, &setup->settings.device) ? -1 : 0;
 }
 
 static int resolve(struct setup *setup, const struct options *options, int threads)

@@ -13,6 +13,9 @@
 #else
 #define UNROLLED _Pragma("GCC unroll 32")
 #endif
+/* Bytes. What is read is asked for so far ahead: the processor's own guesses alone leave a fifth of the memory's speed. */
+enum { CACHE_LINE = 64, WEIGHTS_AHEAD = 4096, VALUES_AHEAD = 2048 };
+
 #define INLINED static inline __attribute__((always_inline))
 
 /* functions of LANES numbers */
@@ -63,6 +66,13 @@ INLINED void lanes_store_some(float *x, lanes value, int64_t count)
         x[i] = whole[i];
 }
 
+/* Has so many bytes brought to the first cache; an address that is nobody's does no harm. */
+INLINED void ask_for(const char *place, const int bytes)
+{
+    for (int line = 0; line < bytes; line += CACHE_LINE)
+        __builtin_prefetch(place + line);
+}
+
 /* products: tiles of some rows and `parts` vectors of outputs, whose sums stay in registers for a chunk of inputs */
 
 INLINED lanes load_f32(const void *panel, int64_t input, int part)
@@ -86,6 +96,7 @@ INLINED void tile_float(const struct panel_work *work, load_weights *load, int r
                         int64_t from, int64_t to)
 {
     const float *x = (const float *)work->x + row * work->x_stride;
+    const int line = PANEL * (load == load_f16 ? 2 : 4); /* bytes of one input's weights */
     lanes sums[MOST_TILE_ROWS][2];
     UNROLLED
     for (int r = 0; r < rows; r++)
@@ -94,6 +105,7 @@ INLINED void tile_float(const struct panel_work *work, load_weights *load, int r
             sums[r][p] = lanes_zero();
     for (int64_t i = from; i < to; i++) {
         lanes weights[2];
+        ask_for((const char *)work->panel + i * line + WEIGHTS_AHEAD, line);
         UNROLLED
         for (int p = 0; p < parts; p++)
             weights[p] = load(work->panel, i, part + p);
@@ -123,6 +135,7 @@ INLINED void tile_i8(const struct panel_work *work, int row, const int rows, int
             sums[r][p] = pairs_zero();
     for (int64_t i = from; i < to; i += 2) {
         pairs weights[2];
+        ask_for((const char *)work->panel + i * PANEL + WEIGHTS_AHEAD, 2 * PANEL);
         UNROLLED
         for (int p = 0; p < parts; p++)
             weights[p] = pairs_load((const int8_t *)work->panel + (i / 2 * PANEL + (part + p) * LANES) * 2);
@@ -311,8 +324,11 @@ INLINED void score_blocks(const struct attention_work *work, int64_t block, cons
     UNROLLED
     for (int b = 0; b < blocks; b++)
         scores[b] = lanes_zero();
+    const int bytes = blocks * LANES * (half ? 2 : 4); /* of the next blocks, with each input as much as it has */
+    const char *ahead = (const char *)cache->keys + (block + blocks) * cache->width * LANES * (half ? 2 : 4);
     for (int64_t i = 0; i < cache->width; i++) {
         lanes query = lanes_set(work->query[i] * work->scale);
+        ask_for(ahead + i * bytes, bytes);
         UNROLLED
         for (int b = 0; b < blocks; b++)
             scores[b] = lanes_fma(query, cache_load(cache, cache->keys, ((block + b) * cache->width + i) * LANES, half), scores[b]);
@@ -359,6 +375,7 @@ INLINED void mix_values(const struct attention_work *work, int64_t from, const i
             sums[p] = lanes_zero();
         for (int64_t t = begin; t < end; t++) {
             lanes weight = lanes_set(work->scores[t]);
+            ask_for((const char *)cache->values + (t * stride + from) * (half ? 2 : 4) + VALUES_AHEAD, parts * LANES * (half ? 2 : 4));
             UNROLLED
             for (int p = 0; p < parts; p++)
                 sums[p] = lanes_fma(weight, cache_load(cache, cache->values, t * stride + from + p * LANES, half), sums[p]);

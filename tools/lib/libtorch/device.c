@@ -3,33 +3,66 @@
  */
 #include <dlfcn.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/failure.h"
+#include "base/memory.h"
+#include "base/progress.h"
 #include "base/text.h"
 #include "libtorch/dispatch.h"
 #include "libtorch/libtorch.h"
 #include "libtorch/self-test.h"
 
-/* The number of GPUs that libtorch can use; 0 with *reason set. */
-static int gpu_count(const char **reason)
+/* What of the driver's interface is called; the rest of it is libtorch's. */
+struct driver {
+    int (*initialise)(unsigned flags), (*count)(int *count), (*version)(int *version), (*name)(char *name, int size, int index);
+};
+
+enum { NO_GPU = 100 /* CUDA_ERROR_NO_DEVICE */, GPU_NAME_SIZE = 96 };
+
+static char *no_driver(struct driver *driver)
 {
-    int (*initialise)(unsigned), (*count)(int *);
-    int devices = 0;
-    void *driver;
-    *reason = "no GPU is visible to NVIDIA's driver";
-    if (!libtorch_has("aoti_torch_get_current_cuda_stream")) {
-        *reason = "this libtorch is built for CPUs only";
-        return 0;
-    }
-    driver = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL); /* stays open: libtorch uses it next */
-    if (!driver) {
-        *reason = "NVIDIA's driver (libcuda.so.1) is not here";
-        return 0;
-    }
-    *(void **)&initialise = dlsym(driver, "cuInit");
-    *(void **)&count = dlsym(driver, "cuDeviceGetCount");
-    return initialise && count && !initialise(0) && !count(&devices) ? devices : 0;
+    void *handle = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL); /* stays open: libtorch uses it next */
+    if (!handle)
+        return copy_string("NVIDIA's driver, libcuda.so.1, is not here");
+    *(void **)&driver->initialise = dlsym(handle, "cuInit");
+    *(void **)&driver->count = dlsym(handle, "cuDeviceGetCount");
+    *(void **)&driver->version = dlsym(handle, "cuDriverGetVersion");
+    *(void **)&driver->name = dlsym(handle, "cuDeviceGetName");
+    if (!driver->initialise || !driver->count || !driver->version || !driver->name)
+        return copy_string("libcuda.so.1 is not NVIDIA's driver");
+    return NULL;
+}
+
+/* A driver serves the CUDA of its own major version and those before. Versions are 1000 * major + 10 * minor. */
+static char *driver_too_old(const struct driver *driver)
+{
+    int (*needed_version)(int *), has = 0, needs = 0;
+    *(void **)&needed_version = libtorch_symbol("cudaRuntimeGetVersion");
+    if (!needed_version || needed_version(&needs) || driver->version(&has) || has / 1000 >= needs / 1000)
+        return NULL;
+    return format_string("NVIDIA's driver is too old: it is for CUDA %d.%d, this libtorch for %d.%d: install a newer one", has / 1000,
+                         has % 1000 / 10, needs / 1000, needs % 1000 / 10);
+}
+
+static bool is_built_for_gpus(void)
+{
+    return libtorch_symbol("aoti_torch_get_current_cuda_stream");
+}
+
+/* Why libtorch can use no GPU, yours; or NULL: then there are *count of them, at least one. */
+static char *no_gpu(struct driver *driver, int *count)
+{
+    char *reason = is_built_for_gpus() ? no_driver(driver) : copy_string("this libtorch is built for CPUs only");
+    if (reason || (reason = driver_too_old(driver)))
+        return reason;
+    int refused = driver->initialise(0);
+    if (refused && refused != NO_GPU)
+        return format_string("NVIDIA's driver refuses to start (cuInit: %d)", refused);
+    if (refused || driver->count(count) || *count == 0)
+        return copy_string("no GPU is visible to NVIDIA's driver");
+    return NULL;
 }
 
 static int use_cpu(struct device *device)
@@ -40,13 +73,36 @@ static int use_cpu(struct device *device)
 
 static int use_gpu(const char *request, int64_t index, struct device *device)
 {
-    const char *reason;
-    int count = gpu_count(&reason);
-    if (!count)
-        return fail("cannot use device '%s': %s; use --device cpu", request, reason);
-    if (index >= count)
-        return fail("cannot use device '%s': there are %d GPUs, the first is cuda:0", request, count);
+    struct driver driver;
+    int count = 0;
+    char *reason = no_gpu(&driver, &count);
+    if (reason)
+        fail("cannot use device '%s': %s; use --device cpu", request, reason);
+    else if (index >= count)
+        fail("cannot use device '%s': there are %d GPUs, the first is cuda:0", request, count);
+    free(reason);
+    if (failed())
+        return -1;
     *device = (struct device){DEVICE_CUDA, (int)index};
+    return self_test(*device);
+}
+
+/* Says what was chosen and why, where there was something to choose or it was asked for. */
+static int choose(bool asked, struct device *device)
+{
+    struct driver driver;
+    char name[GPU_NAME_SIZE] = "a GPU";
+    int count = 0;
+    char *reason = no_gpu(&driver, &count);
+    if (reason && (asked || is_built_for_gpus()))
+        note("device auto: cpu (%s)", reason);
+    if (reason) {
+        free(reason);
+        return use_cpu(device);
+    }
+    driver.name(name, sizeof name, 0);
+    note("device auto: cuda:0 (%s)", name);
+    *device = (struct device){DEVICE_CUDA, 0};
     return self_test(*device);
 }
 
@@ -67,15 +123,15 @@ int device_check(const char *request_or_null)
     return request_or_null ? parse_device(request_or_null, &index) : 0;
 }
 
-int device_resolve(const char *request, struct device *device)
+int device_resolve(const char *request_or_null, struct device *device)
 {
-    const char *reason;
+    const char *request = request_or_null ? request_or_null : "auto";
     int64_t index;
     if (parse_device(request, &index))
         return -1;
-    if (!strcmp(request, "cpu") || (!strcmp(request, "auto") && !gpu_count(&reason)))
+    if (!strcmp(request, "cpu"))
         return use_cpu(device);
-    return use_gpu(request, index, device);
+    return strcmp(request, "auto") ? use_gpu(request, index, device) : choose(request_or_null != NULL, device);
 }
 
 const char *device_text(struct device device)

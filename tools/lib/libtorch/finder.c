@@ -97,14 +97,14 @@ char *libtorch_find_cpu(const char *library)
     return beside(library, "libtorch_cpu.so");
 }
 
-bool libtorch_expects_gpu(void)
+const char *libtorch_lacks_gpu(void)
 {
-    if (access("/dev/nvidiactl", F_OK))
-        return false;
+    if (access("/dev/nvidiactl", F_OK) && access("/dev/dxg", F_OK)) /* the latter under WSL 2 */
+        return "no NVIDIA GPU is here";
     char *library = libtorch_find(), *cuda = library ? beside(library, "libtorch_cuda.so") : NULL;
-    bool expected = cuda != NULL;
+    const char *reason = cuda ? NULL : library ? "this libtorch is built for CPUs only" : "there is no libtorch, which a GPU needs";
     failure_clear(); /* the tool that needs libtorch will say that it is missing */
     free(library);
     free(cuda);
-    return expected;
+    return reason;
 }

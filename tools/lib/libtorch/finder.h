@@ -4,8 +4,6 @@
 #ifndef LEITMOTIF_LIBTORCH_FINDER_H
 #define LEITMOTIF_LIBTORCH_FINDER_H
 
-#include <stdbool.h>
-
 #define LIBTORCH_REMEDY "run docker/install-dependencies.sh, or set LEITMOTIF_LIBTORCH to the folder that holds torch/"
 
 /* The path of a libtorch.so to open; yours to free(). NULL with a failure that says where it was looked for. */
@@ -14,7 +12,7 @@ char *libtorch_find(void);
 /* libtorch_cpu.so beside it, which serves where a CUDA build lacks NVIDIA's packages; yours, or NULL. */
 char *libtorch_find_cpu(const char *library);
 
-/* Would --device auto take a GPU here? As far as files tell: a CUDA build of libtorch, and the driver's device. */
-bool libtorch_expects_gpu(void);
+/* Why --device auto would take no GPU here, as far as files tell (the driver's device, a CUDA build of libtorch); NULL: it would. */
+const char *libtorch_lacks_gpu(void);
 
 #endif

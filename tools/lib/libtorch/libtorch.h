@@ -26,8 +26,9 @@ struct device { enum device_kind kind; int index; };
 int device_check(const char *request_or_null);
 
 /* "auto", "cpu", "cuda", "cuda:1" -> a device that works, after libtorch_open; anything else is misuse. auto takes CUDA if it
- * is there. A GPU that is asked for and cannot be used is a failure that says why. */
-int device_resolve(const char *request, struct device *device);
+ * is there, and says on stderr (base/progress.h) what it took and why; NULL is auto, which has nothing to say where libtorch
+ * knows only CPUs. A GPU that is asked for and cannot be used is a failure that says why. */
+int device_resolve(const char *request_or_null, struct device *device);
 const char *device_text(struct device device); /* "cpu", "cuda:0" */
 
 #endif

@@ -31,7 +31,7 @@ static int threads_used;
 const char *libtorch_version(void) { return version; }
 int libtorch_threads(void) { return threads_used; }
 const char *libtorch_place(void) { return place ? place : ""; }
-bool libtorch_has(const char *symbol) { return library && dlsym(library, symbol); }
+void *libtorch_symbol(const char *name) { return library ? dlsym(library, name) : NULL; }
 
 /* Activations come and go by tens of megabytes. Handed back to the kernel each time, half of a decoder's time is page
  * faults: keep them in one heap instead. */

@@ -82,6 +82,6 @@ struct libtorch_symbols {
 };
 extern struct libtorch_symbols torch;
 
-bool libtorch_has(const char *symbol); /* does the opened library export it: tells CUDA builds from CPU builds */
+void *libtorch_symbol(const char *name); /* of the opened library, or of one that it is linked with; NULL: none */
 
 #endif
