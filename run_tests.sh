@@ -101,7 +101,7 @@ quick() {
     BUILD=build
     # shellcheck disable=SC2046
     run_all gcc $(find build/tests -maxdepth 1 -type f -executable | sort) $(scripts)
-    build clang CC=clang CXX=clang++ BUILD=build/clang
+    build clang CC=clang CXX=clang++ BUILD=build/clang && BUILD=build/clang run_all clang build/clang/tests/test-{kernels,matrix,engine-cpu}
     [ "${SANITIZERS:-yes}" = no ] && return
     run_sanitized sanitized address,undefined
     run_thread_sanitized

@@ -36,4 +36,8 @@ for compiler in gcc clang; do
         fi
     done
 done
+for file in tools/sample-tokens/elementary.c tools/lib/cpu/kernels-plain.c; do
+    check "$(basename $file) is not built with -ffast-math" 1 '' 'which -ffast-math does not keep' -- \
+        cc -std=c11 -D_GNU_SOURCE -ffast-math -fsyntax-only -Itools/lib -Itools $file
+done
 finish

@@ -81,6 +81,39 @@ for batch in 1 2 3; do
 done
 check 'jobs side by side, engine torch' 1 '("status":"done".*){3}' '.*' -- "$BIN/sample-tokens" --model "$TINY" --device cpu --engine torch --jobs jobs.jsonl --batch 3
 that 'as long as alone' test "$(codes c.tokens | wc -l)" -eq 600
+cat >kinds.jsonl <<'END'
+{"condition": "drums.condition", "output": "k1.tokens", "duration": 1, "seed": 1}
+{"condition": "drums.condition", "output": "/dev/full", "duration": 1.2}
+{"condition": "nothing.condition", "output": "k3.tokens", "duration": 2, "seed": 3, "top-p": 0.9}
+{"condition": "piano.condition", "output": "k4.tokens", "duration": 0.5, "guidance": 1}
+{"condition": "drums.condition", "output": "k5.tokens", "duration": 1, "continue": "audition.tokens"}
+{"section": ["0=piano.condition", "0.5=nothing.condition", "1=drums.condition"], "output": "k6.tokens", "duration": 1.4}
+END
+while read -r job; do "$BIN/sample-tokens" --quiet --model "$TINY" --device cpu --jobs - <<<"$job" >/dev/null 2>&1; done <kinds.jsonl
+kinds=$(cat k?.tokens | sha256sum)
+for batch in 2 3 6; do
+    rm k?.tokens
+    check "all kinds, one fails on its way, batch $batch" 1 '("status":"done".*){5}' "^sample-tokens: job 2: cannot write '/dev/full': No space left on device$" -- \
+        "$BIN/sample-tokens" --model "$TINY" --device cpu --jobs kinds.jsonl --batch $batch --threads $batch
+    that 'each is as alone' test "$(cat k?.tokens | sha256sum)" = "$kinds"
+done
+cat >slow.jsonl <<'END'
+{"condition": "drums.condition", "output": "slow.tokens", "duration": 3000}
+{"condition": "drums.condition", "output": "quick.tokens", "duration": 0.1}
+END
+"$BIN/sample-tokens" --model "$TINY" --device cpu --jobs slow.jsonl --batch 2 >lines 2>/dev/null &
+until [ -s lines ] || ! kill -0 $! 2>/dev/null; do sleep 0.01; done
+kill $!
+that 'a result is written when it is finished' test -s quick.tokens -a ! -e slow.tokens -a "$(wc -l <lines)" -eq 1
+wait
+cat >grows.jsonl <<'END'
+{"condition": "drums.condition", "duration": 2, "output": "grown.tokens"}
+{"condition": "drums.condition", "duration": 1, "output": "after.tokens", "continue": "grown.tokens"}
+END
+tokens --output grown.tokens --duration 0.2
+check 'a file that an earlier job makes longer' 1 '"job":1,.*"status":"done".*"job":2,.*"status":"failed"' \
+    "job 2: 'after.tokens': a file that it is made from grew after the run began; make it again" -- "$BIN/sample-tokens" --model "$TINY" --device cpu --jobs grows.jsonl --batch 1
+check 'again' 0 '("status":"done".*){2}' '' -- "$BIN/sample-tokens" --model "$TINY" --device cpu --jobs grows.jsonl --batch 1
 
 # --- engine cpu: its kernels, threads, int8 ---
 available="$(LEITMOTIF_KERNELS=none "$BIN/sample-tokens" --model "$TINY" --device cpu --condition drums.condition --output x.tokens 2>&1)"
@@ -117,6 +150,46 @@ check 'too much: shorter' 1 '' "try --duration [0-9]+$" -- tokens --output x.tok
 check 'too much: fewer at once' 1 '' "for 8 tracks of 1 s; .*; try --batch 1$" -- tokens --output x.tokens --duration 1 --batch 8 --memory "$(below --duration 1 --batch 8)"
 check 'too much for engine torch: shorter' 1 '' "; 6.00 MB allowed; try --duration [0-9]+ --weights f16$" -- tokens --engine torch --output x.tokens --duration 30 --memory 6M
 check 'far too much' 1 '' 'no setting makes it fit: use a smaller model' -- tokens --output x.tokens --memory 1M
+that 'no more threads are planned for than are started' test "$(below --duration 1 --threads 256)" -eq "$(below --duration 1 --threads 1000)"
+check 'without guidance one row is computed' 0 'steps of 1 row[^s]' '' -- tokens --guidance 1 --dry-run
+check 'and without a condition' 0 'steps of 1 row[^s]' '' -- "$BIN/sample-tokens" --model "$TINY" --condition nothing.condition --dry-run
+tokens --output beginning.tokens --duration 25
+limit=$(below --duration 4 --continue beginning.tokens --weights int8)
+check 'too much after a long beginning: shorter' 1 '' "try --duration [123]$" -- tokens --output x.tokens --duration 4 --continue beginning.tokens --weights int8 --memory "$limit"
+that 'which fits' tokens --output fits.tokens --duration "$(sed 's/.* //' "$ERR")" --continue beginning.tokens --weights int8 --memory "$limit"
+
+# --- memory for many jobs ---
+sample() { "$BIN/sample-tokens" --model "$TINY" --device cpu "$@"; }
+totals() { # JOBS FLAGS...: planned bytes, a line a job
+    sample --jobs "$@" --dry-run | grep -o '"total":[0-9]*' | cut -d: -f2
+}
+echo '{"condition": "drums.condition", "output": "guided.tokens", "duration": 10}' >guided.jsonl
+echo '{"condition": "nothing.condition", "output": "unguided.tokens", "duration": 30}' >unguided.jsonl
+cat guided.jsonl unguided.jsonl >both.jsonl
+alone=$(totals guided.jsonl; totals unguided.jsonl)
+limit=$(sort -n <<<"$alone" | tail -1)
+that 'a dry run plans for all jobs together' test "$(totals both.jsonl --batch 1 | sort -u | wc -l)" -eq 1 -a "$(totals both.jsonl --batch 1 | head -1)" -gt "$limit"
+that 'and for each when they fit only without each other' test "$(totals both.jsonl --memory "$limit")" = "$alone"
+check 'they are done one after another' 0 '"job":1,.*"status":"done".*"job":2,.*"status":"done"' '' -- sample --jobs both.jsonl --memory "$limit"
+that 'to the same tokens' cmp guided.tokens ten.tokens
+for i in 1 2 3 4; do echo '{"condition": "drums.condition", "output": "m'$i'.tokens", "duration": 1}'; done >many.jsonl
+limit=$(totals many.jsonl --batch 3 | head -1)
+check 'batch auto: as many as there are' 0 '"batch":4' '' -- sample --jobs many.jsonl --dry-run
+check 'or as --memory allows' 0 '"batch":3' '' -- sample --jobs many.jsonl --dry-run --memory "$limit"
+check 'to the byte' 0 '"batch":2' '' -- sample --jobs many.jsonl --dry-run --memory $((limit - 1))
+limited() ( # KILOBYTES COMMAND...: of address space
+    ulimit -v "$1" && shift && exec "$@"
+)
+if [ -n "${ASAN_OPTIONS:-}${TSAN_OPTIONS:-}" ]; then
+    skip 'half a batch that the system refuses' 'a sanitizer needs more address space'
+else
+    needed=$(below --duration 30 --batch 64)
+    check 'half a batch that the system refuses' 0 '' '' -- limited $((needed / 1024 * 13 / 16)) "$BIN/sample-tokens" --model "$TINY" --condition drums.condition \
+        --device cpu --threads 1 --duration 30 --batch 64 --output half.tokens
+    that 'gives the same tokens' cmp <(first_frames half.tokens 97) <(first_frames audition.tokens 97)
+    check 'which it refuses, too' 1 '' "cannot allocate [0-9]+ MB: .*; close other programs" -- limited $((needed / 1024 * 7 / 16)) "$BIN/sample-tokens" --model "$TINY" \
+        --condition drums.condition --device cpu --threads 1 --duration 30 --batch 64 --output x.tokens
+fi
 
 # --- refusals ---
 refuse() { # NAME PATTERN FLAGS...

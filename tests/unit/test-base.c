@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -363,6 +364,22 @@ static void memory_available_is_some_of_the_machine(void **state)
     assert_in_range(memory_available(), 1 << 20, all);
 }
 
+static void processors_available_are_those_allowed(void **state)
+{
+    cpu_set_t before, one;
+    int first = 0;
+    (void)state;
+    assert_int_equal(sched_getaffinity(0, sizeof before, &before), 0);
+    assert_in_range(processors_available(), 1, CPU_COUNT(&before));
+    while (!CPU_ISSET(first, &before))
+        first++;
+    CPU_ZERO(&one);
+    CPU_SET(first, &one);
+    assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0);
+    assert_int_equal(processors_available(), 1);
+    assert_int_equal(sched_setaffinity(0, sizeof before, &before), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -382,6 +399,7 @@ int main(void)
         cmocka_unit_test(settings_take_good_values),
         cmocka_unit_test(settings_refuse_bad_values),
         cmocka_unit_test(memory_available_is_some_of_the_machine),
+        cmocka_unit_test(processors_available_are_those_allowed),
     };
     return cmocka_run_group_tests_name("base", tests, set_up, tear_down);
 }

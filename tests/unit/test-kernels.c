@@ -16,7 +16,6 @@
 #include "base/failure.h"
 #include "base/memory.h"
 #include "cpu/kernels.h"
-#include "cpu/matrix.h"
 
 /* Largest errors seen: GELU 1.2e-7 of max(1, |x|), a share of a softmax 1.7e-7 of itself. */
 #define GELU_TOLERANCE 2.5e-7
@@ -122,6 +121,59 @@ static void norm_is_a_norm(void **unused)
     free(x);
     free(weight);
     free(bias);
+}
+
+/* FNV-1a (Fowler, Noll, Vo, 1991) */
+static uint64_t hashed(uint64_t hash, const void *bytes, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        hash = (hash ^ ((const unsigned char *)bytes)[i]) * 0x100000001b3u;
+    return hash;
+}
+
+/* Whatever compiles it, and for whatever machine. Other bits are other tokens: another result version of sample-tokens. */
+static void the_definition_keeps_its_bits(void **unused)
+{
+    enum { COUNT = 700, WIDTH = 20, LENGTH = 300, BLOCKS = (LENGTH + LANES - 1) / LANES };
+    static float panel[COUNT * PANEL], keys[BLOCKS * LANES * WIDTH], values[BLOCKS * LANES * 2 * LANES];
+    static uint16_t halves[COUNT * PANEL];
+    static int8_t bytes[COUNT * PANEL];
+    int16_t quanta[COUNT];
+    float y[COUNT], scores[BLOCKS * LANES], x_scale;
+    (void)unused;
+    state = 1;
+    float *x = noises(COUNT), *weight = noises(COUNT), *bias = noises(COUNT);
+    for (int i = 0; i < COUNT * PANEL; i++) {
+        panel[i] = noise();
+        halves[i] = float_to_half(panel[i]);
+        bytes[i] = (int8_t)(panel[i] * 127);
+    }
+    struct panel_work work = {.panel = panel, .inputs = COUNT, .x = x, .x_stride = COUNT, .rows = 1, .scales = weight,
+                              .x_scales = &x_scale, .y = y, .y_stride = PANEL};
+    KERNELS_PLAIN.panel_f32(&work);
+    uint64_t hash = hashed(0xcbf29ce484222325u, y, PANEL * sizeof *y);
+    work.panel = halves;
+    KERNELS_PLAIN.panel_f16(&work);
+    hash = hashed(hash, y, PANEL * sizeof *y);
+    x_scale = KERNELS_PLAIN.quantise(quanta, x, COUNT);
+    work.panel = bytes, work.x = quanta;
+    KERNELS_PLAIN.panel_i8(&work);
+    hash = hashed(hash, y, PANEL * sizeof *y);
+    KERNELS_PLAIN.normalise(y, x, weight, bias, COUNT);
+    hash = hashed(hash, y, sizeof y);
+    for (int i = 0; i < COUNT; i++)
+        y[i] = 6 * x[i];
+    KERNELS_PLAIN.gelu(y, COUNT);
+    hash = hashed(hash, y, sizeof y);
+    for (int half = 0; half < 2; half++) {
+        struct head_cache cache = {keys, values, half ? ELEMENT_F16 : ELEMENT_F32, WIDTH};
+        for (int t = 0; t < LENGTH; t++)
+            KERNELS_PLAIN.store_head(&cache, t, weight + t, bias + t);
+        KERNELS_PLAIN.attend(&(struct attention_work){cache, x, LENGTH, 0.9f, scores, y});
+        hash = hashed(hash, y, WIDTH * sizeof *y);
+    }
+    assert_true(hash == 0x2cf563b00e1fc4f5u);
+    free(x), free(weight), free(bias);
 }
 
 /* versions */
@@ -294,6 +346,67 @@ static void attention_agrees(void **unused)
     each_version(attention_agrees_in);
 }
 
+/* Bits of what is not a number may differ. */
+static void assert_alike(const float *made, const float *defined, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++)
+        assert_true(isnan(defined[i]) ? isnan(made[i]) : memcmp(&made[i], &defined[i], sizeof *made) == 0);
+}
+
+/* One number that is not finite, or as large as can be, in a row that does not fill registers: among whole ones and after them. */
+static void one_number_agrees(const struct kernels *kernels, float number, int64_t place)
+{
+    enum { COUNT = 37, LENGTH = 21 };
+    float *x = noises(COUNT), *weight = noises(COUNT), *bias = noises(COUNT), a[COUNT], b[COUNT], scores[2 * LANES];
+    float keys[2 * LANES * 2] = {0}, values[2 * LANES * LANES] = {0}, panel[COUNT * PANEL], made[PANEL], defined[PANEL];
+    x[place] = number;
+    kernels->normalise(a, x, weight, bias, COUNT);
+    KERNELS_PLAIN.normalise(b, x, weight, bias, COUNT);
+    assert_alike(a, b, COUNT);
+    memcpy(a, x, sizeof a), memcpy(b, x, sizeof b);
+    kernels->gelu(a, COUNT);
+    KERNELS_PLAIN.gelu(b, COUNT);
+    assert_alike(a, b, COUNT);
+    for (int i = 0; i < COUNT * PANEL; i++)
+        panel[i] = i % 3 ? noise() : 0;
+    struct panel_work work = {.panel = panel, .inputs = COUNT, .x = x, .x_stride = COUNT, .rows = 1, .y = made, .y_stride = PANEL};
+    kernels->panel_f32(&work);
+    work.y = defined;
+    KERNELS_PLAIN.panel_f32(&work);
+    assert_alike(made, defined, PANEL);
+    struct head_cache cache = {keys, values, ELEMENT_F32, 2};
+    for (int t = 0; t < LENGTH; t++)
+        kernels->store_head(&cache, t, (float[]){noise(), t == place % LENGTH ? number : 1}, (float[]){noise(), 1});
+    for (int negative = 0; negative < 2; negative++) {
+        struct attention_work attention = {cache, (float[]){1, negative ? -1 : 1}, LENGTH, 1, scores, made};
+        kernels->attend(&attention);
+        attention.out = defined;
+        KERNELS_PLAIN.attend(&attention);
+        assert_alike(made, defined, 2);
+    }
+    free(x), free(weight), free(bias);
+}
+
+static void what_is_not_finite_agrees_in(const struct kernels *kernels)
+{
+    static const float NUMBERS[] = {NAN, -NAN, INFINITY, -INFINITY, 3e38f, -3e38f, 1e-40f, -0.0f};
+    for (size_t i = 0; i < COUNT_OF(NUMBERS); i++)
+        for (int64_t place = 0; place < 37; place += 9)
+            one_number_agrees(kernels, NUMBERS[i], place);
+}
+
+/* It must reach the logits, where it is refused; so no version may hide it. */
+static void what_is_not_finite_agrees(void **unused)
+{
+    (void)unused;
+    each_version(what_is_not_finite_agrees_in);
+    float x = NAN, keys[LANES] = {NAN, 1}, values[2 * LANES] = {1, [LANES] = 1}, scores[LANES], query = 1;
+    KERNELS_PLAIN.gelu(&x, 1);
+    assert_true(isnan(x));
+    KERNELS_PLAIN.attend(&(struct attention_work){{keys, values, ELEMENT_F32, 1}, &query, 2, 1, scores, &x});
+    assert_true(isnan(x));
+}
+
 static void kernels_are_chosen_by_name(void **unused)
 {
     (void)unused;
@@ -313,11 +426,13 @@ int main(void)
         cmocka_unit_test(gelu_is_accurate),
         cmocka_unit_test(softmax_is_accurate),
         cmocka_unit_test(norm_is_a_norm),
+        cmocka_unit_test(the_definition_keeps_its_bits),
         cmocka_unit_test(rows_agree),
         cmocka_unit_test(quantising_shows_what_is_not_finite),
         cmocka_unit_test(panels_agree),
         cmocka_unit_test(sums_do_not_saturate),
         cmocka_unit_test(attention_agrees),
+        cmocka_unit_test(what_is_not_finite_agrees),
         cmocka_unit_test(kernels_are_chosen_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,7 +8,9 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include <cmocka.h>
@@ -127,6 +129,46 @@ static void pools_stand_beside_each_other(void **state)
     }
 }
 
+static void nobody(void *context, int task, int thread)
+{
+    (void)context, (void)task, (void)thread;
+}
+
+/* Address space for some stacks only: a sanitizer needs more for itself. */
+static void fewer_threads_do_all(void **state)
+{
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+    (void)state;
+    skip();
+#else
+    struct rlimit before, narrow;
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
+    narrow = (struct rlimit){(rlim_t)256 << 20, before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_AS, &narrow), 0);
+    struct pool *pool = pool_open(MOST_THREADS);
+    assert_int_equal(setrlimit(RLIMIT_AS, &before), 0);
+    assert_in_range(pool_threads(pool), 1, MOST_THREADS - 1);
+    assert_rounds(pool, 40);
+    pool_close(pool);
+#endif
+}
+
+static void threads_have_bounds(void **state)
+{
+    (void)state;
+    struct pool *pool = pool_open(MOST_THREADS + 1);
+    assert_in_range(pool_threads(pool), 1, MOST_THREADS);
+    assert_rounds(pool, 3);
+    pool_close(pool);
+    pool = pool_open(0);
+    assert_int_equal(pool_threads(pool), 1);
+    pool_close(pool);
+    pool = pool_open(2);
+    pool_run(pool, MOST_TASKS - 1, nobody, NULL);
+    pool_close(pool);
+}
+
 static void an_idle_pool_uses_no_processor(void **state)
 {
     struct pool *pool = pool_open(2);
@@ -155,6 +197,8 @@ int main(void)
         cmocka_unit_test(threads_that_slept_wake),
         cmocka_unit_test(a_long_task_is_waited_for),
         cmocka_unit_test(pools_stand_beside_each_other),
+        cmocka_unit_test(fewer_threads_do_all),
+        cmocka_unit_test(threads_have_bounds),
         cmocka_unit_test(an_idle_pool_uses_no_processor),
         cmocka_unit_test(nothing_is_closed),
     };

@@ -39,3 +39,5 @@ $(eval $(call unit_test,test-engine-cpu,sample-tokens,nn libtorch cpu formats ba
 $(BUILD)/tests/test-int8: $(patsubst bench/%.c,$(BUILD)/bench/objects/%.o,$(filter-out %/main.c,$(wildcard bench/int8/*.c)))
 $(eval $(call unit_test,test-int8,sample-tokens,nn libtorch cpu formats base,$(BASE) $(MODEL)))
 $(eval $(call unit_test,test-pool,,cpu formats base,jansson popt libcrypto))
+$(eval $(call unit_test,test-pages,,cpu formats base,jansson popt libcrypto))
+$(eval $(call unit_test,test-matrix,,cpu formats base,jansson popt libcrypto))

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "leitmotif/render.h"
 
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/failure.h"
+#include "base/machine.h"
 #include "base/memory.h"
 #include "base/path.h"
 #include "base/progress.h"
@@ -196,12 +196,6 @@ static void end_stopped(struct render *render)
     }
 }
 
-static int processors(void)
-{
-    cpu_set_t set;
-    return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-}
-
 static int run_jobs(struct render *render)
 {
     const struct render_options *options = render->options;
@@ -209,7 +203,7 @@ static int run_jobs(struct render *render)
     const struct runner_options runner = {
         .device = options->device,
         .memory = memory,
-        .threads = options->threads ? (int)options->threads : processors(),
+        .threads = options->threads ? (int)options->threads : processors_available(),
         .fail_fast = options->fail_fast,
         .show_progress = !options->quiet,
         .finished = job_finished,

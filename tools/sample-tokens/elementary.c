@@ -9,6 +9,10 @@
 #include <stdint.h>
 #include <string.h>
 
+#if defined(__FAST_MATH__)
+#error "operations have one order, which -ffast-math does not keep"
+#endif
+
 _Static_assert(FLT_EVAL_METHOD == 0, "doubles must be computed as doubles, not in wider registers");
 
 /* A double in 2^52 .. 2^53 has no fraction: adding this rounds to an integer, which its lowest bits are then. */

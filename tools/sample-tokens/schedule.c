@@ -20,46 +20,68 @@ struct place {
     const int32_t *chroma;            /* and this melody */
 };
 
+enum job_state { JOB_WAITS, JOB_READY, JOB_ENDED }; /* ready: the setup's sizes are enough for it */
+
+/* Jobs are done in rounds: one, unless --memory holds some of them only without the others. */
 struct schedule {
     struct tool_run *run;
     struct setup *setup;
-    struct engine *engine;
+    struct engine_settings start; /* without the sizes of any job */
+    struct engine *engine;        /* of the present round */
     struct sampler sampler;
-    struct place *places; /* [slots] */
-    bool *ready;          /* [jobs] looked at, fits, not done */
-    size_t next;          /* no ready job before this one */
+    struct place *places;         /* [slots] */
+    enum job_state *states;       /* [jobs] */
+    size_t next;                  /* no ready job before this one */
 };
 
 /* before the engine is opened */
 
+/* A job's plan: as its result by --jobs, else as a table on stdout. */
+static json_t *show_plan(const struct tool_run *run, struct setup *setup, const struct take *take, const struct engine_settings *sizes);
+
 /* A job's files are read and checked, and read again when it is its turn: thousands of jobs are not kept in memory.
- * Raises the setup's sizes to what it needs, if that fits. */
-static bool survey_job(struct setup *setup, const struct request *request)
+ * Raises the setup's sizes to what it needs, if that fits; if it does only without the jobs before it, it waits. */
+static enum job_state survey_job(struct schedule *schedule, const struct request *request, json_t **plan)
 {
+    struct setup *setup = schedule->setup;
     struct take take = {0};
-    struct engine_settings sizes = setup->settings;
+    struct engine_settings alone = schedule->start, together = setup->settings;
+    enum job_state state = JOB_ENDED;
     if (take_open(&take, request, &setup->model) == 0) {
-        take_require(&take, &sizes);
-        if (setup_fits(setup, &sizes, take_seconds(&take)) == 0)
-            setup->settings = sizes;
+        take_require(&take, &alone);
+        take_require(&take, &together);
+        if (setup_holds(setup, &together)) {
+            setup->settings = together;
+            state = JOB_READY;
+        } else if (setup_holds(setup, &alone)) {
+            state = JOB_WAITS;
+        } else {
+            *plan = setup->options->dry_run ? show_plan(schedule->run, setup, &take, &alone) : NULL;
+            setup_fits(setup, &alone, take_seconds(&take), take_prompt(&take));
+        }
     }
     take_release(&take);
-    return !failed();
+    return state;
 }
 
+/* The next round's jobs. Returns how many are ready, and 0 when none is left. */
 static size_t survey(struct schedule *schedule)
 {
     struct tool_run *run = schedule->run;
     size_t count = 0;
+    schedule->setup->settings = schedule->start;
+    schedule->next = 0;
     for (size_t i = 0; i < run->count; i++) {
-        if (!tool_job_begin(run, i))
+        json_t *plan = NULL;
+        if (schedule->states[i] != JOB_WAITS)
             continue;
-        schedule->ready[i] = survey_job(schedule->setup, tool_job(run, i));
-        if (schedule->ready[i])
-            count++;
-        else
-            tool_job_end(run, i, NULL);
+        schedule->states[i] = tool_job_begin(run, i) ? survey_job(schedule, tool_job(run, i), &plan) : JOB_ENDED;
+        count += schedule->states[i] == JOB_READY;
+        if (failed())
+            tool_job_end(run, i, plan);
     }
+    if (count)
+        schedule->setup->settings.slots = setup_choose_batch(schedule->setup, &schedule->setup->settings, count);
     return count;
 }
 
@@ -106,10 +128,14 @@ static bool start_job(struct schedule *schedule, struct place *place)
     struct tool_run *run = schedule->run;
     while (schedule->next < run->count) {
         size_t job = schedule->next++;
-        if (!schedule->ready[job] || !tool_job_begin(run, job))
+        if (schedule->states[job] != JOB_READY)
+            continue;
+        schedule->states[job] = JOB_ENDED;
+        if (!tool_job_begin(run, job))
             continue;
         *place = (struct place){.job = job, .busy = true, .started = clock_seconds()};
-        if (take_open(&place->take, tool_job(run, job), &schedule->setup->model) == 0)
+        if (take_open(&place->take, tool_job(run, job), &schedule->setup->model) == 0 &&
+            take_check_sizes(&place->take, &schedule->setup->settings) == 0)
             return true;
         end_job(schedule, place);
     }
@@ -191,7 +217,7 @@ static void run_jobs(struct schedule *schedule)
         int count = collect_feeds(schedule, feeds);
         if (count == 0 && schedule->next >= schedule->run->count)
             return;
-        if (schedule->setup->engine->step(schedule->engine, feeds, count)) {
+        if (count && schedule->setup->engine->step(schedule->engine, feeds, count)) {
             fail_feeds(schedule, feeds, count);
             continue;
         }
@@ -199,23 +225,45 @@ static void run_jobs(struct schedule *schedule)
     }
 }
 
+/* What the plan allows may be refused all the same: then half the batch is tried, once. */
+static int open_engine(struct schedule *schedule)
+{
+    struct setup *setup = schedule->setup;
+    schedule->engine = setup->engine->open(&setup->model, setup->checkpoint, &setup->settings);
+    if (!schedule->engine && setup->settings.slots > 1) {
+        failure_clear();
+        setup->settings.slots /= 2;
+        schedule->engine = setup->engine->open(&setup->model, setup->checkpoint, &setup->settings);
+    }
+    return schedule->engine ? 0 : -1;
+}
+
+static int run_round(struct schedule *schedule)
+{
+    if (open_engine(schedule))
+        return -1;
+    schedule->places = allocate((size_t)schedule->setup->settings.slots, sizeof *schedule->places);
+    run_jobs(schedule);
+    free(schedule->places);
+    schedule->setup->engine->close(schedule->engine);
+    return 0;
+}
+
+static struct schedule schedule_of(struct tool_run *run, struct setup *setup)
+{
+    return (struct schedule){.run = run, .setup = setup, .start = setup->settings, .states = allocate(run->count, sizeof(enum job_state))};
+}
+
 int schedule_run(struct tool_run *run, struct setup *setup)
 {
-    struct schedule schedule = {.run = run, .setup = setup, .ready = allocate(run->count, sizeof(bool))};
-    size_t jobs = survey(&schedule);
-    if (jobs) {
-        setup->settings.slots = setup_choose_batch(setup, &setup->settings, jobs);
-        schedule.engine = setup->engine->open(&setup->model, setup->checkpoint, &setup->settings);
-        schedule.places = allocate((size_t)setup->settings.slots, sizeof *schedule.places);
-        sampler_init(&schedule.sampler, (size_t)setup->model.language.vocabulary);
-        if (schedule.engine)
-            run_jobs(&schedule);
-        setup->engine->close(schedule.engine);
-        sampler_release(&schedule.sampler);
-        free(schedule.places);
-    }
-    free(schedule.ready);
-    return failed() ? -1 : 0;
+    struct schedule schedule = schedule_of(run, setup);
+    int result = 0;
+    sampler_init(&schedule.sampler, (size_t)setup->model.language.vocabulary);
+    while (result == 0 && survey(&schedule))
+        result = run_round(&schedule);
+    sampler_release(&schedule.sampler);
+    free(schedule.states);
+    return result;
 }
 
 /* plans */
@@ -241,30 +289,36 @@ static json_t *plan_json(const struct setup *setup, const struct engine_settings
     return result;
 }
 
-static json_t *show_plan(const struct tool_run *run, struct setup *setup, const struct request *request)
+static json_t *show_plan(const struct tool_run *run, struct setup *setup, const struct take *take, const struct engine_settings *sizes)
+{
+    struct memory_plan plan = {0};
+    if (setup_plan(setup, sizes, &plan))
+        return NULL;
+    if (run->by_jobs)
+        return plan_json(setup, sizes, &plan, take);
+    print_plan(setup, sizes, &plan, take);
+    return NULL;
+}
+
+static json_t *show_ready(const struct schedule *schedule, size_t job)
 {
     struct take take = {0};
-    struct memory_plan plan = {0};
-    struct engine_settings sizes = setup->settings;
-    json_t *result = NULL;
-    if (take_open(&take, request, &setup->model) == 0) {
-        take_require(&take, &sizes);
-        sizes.slots = setup_choose_batch(setup, &sizes, run->count);
-        if (setup_plan(setup, &sizes, &plan) == 0) {
-            if (run->by_jobs)
-                result = plan_json(setup, &sizes, &plan, &take);
-            else
-                print_plan(setup, &sizes, &plan, &take);
-            setup_fits(setup, &sizes, take_seconds(&take));
-        }
-    }
+    json_t *plan = NULL;
+    if (take_open(&take, tool_job(schedule->run, job), &schedule->setup->model) == 0)
+        plan = show_plan(schedule->run, schedule->setup, &take, &schedule->setup->settings);
     take_release(&take);
-    return result;
+    return plan;
 }
 
 void schedule_print_plans(struct tool_run *run, struct setup *setup)
 {
-    for (size_t i = 0; i < run->count; i++)
-        if (tool_job_begin(run, i))
-            tool_job_end(run, i, show_plan(run, setup, tool_job(run, i)));
+    struct schedule schedule = schedule_of(run, setup);
+    while (survey(&schedule))
+        for (size_t i = 0; i < run->count; i++) {
+            if (schedule.states[i] != JOB_READY)
+                continue;
+            schedule.states[i] = JOB_ENDED;
+            tool_job_end(run, i, show_ready(&schedule, i));
+        }
+    free(schedule.states);
 }

@@ -10,7 +10,7 @@
 /* Jobs end one by one (tool_job_end). -1: nothing could be done at all. */
 int schedule_run(struct tool_run *run, struct setup *setup);
 
-/* Instead of work: every job's memory plan and windows, as its result or as a table on stdout. */
+/* Instead of work: every job's windows and the memory of the round that it would be part of, as its result or as a table on stdout. */
 void schedule_print_plans(struct tool_run *run, struct setup *setup);
 
 #endif

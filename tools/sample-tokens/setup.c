@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "base/progress.h"
 #include "base/text.h"
+#include "cpu/pool.h"
 #include "libtorch/finder.h"
 
 /* Tracks at once that `auto` takes at most. Guided, two rows each, they fill the blocks of MOST_ROWS rows that weights are
@@ -88,7 +89,7 @@ static int resolve(struct setup *setup, const struct options *options, int threa
     if (is(options->weights, "f32") || (automatic(options->weights) && torch && settings->device.kind == DEVICE_CPU))
         settings->weights = ELEMENT_F32;
     settings->cache = is(options->cache, "f32") ? ELEMENT_F32 : ELEMENT_F16;
-    settings->threads = threads;
+    settings->threads = threads < MOST_THREADS ? threads : MOST_THREADS; /* as many as a pool has at most */
     return batch_parse(options->batch, &settings->slots);
 }
 
@@ -129,21 +130,24 @@ int setup_plan(struct setup *setup, const struct engine_settings *settings, stru
 
 /* what would fit */
 
-static bool fits(struct setup *setup, const struct engine_settings *settings)
+bool setup_holds(struct setup *setup, const struct engine_settings *settings)
 {
     struct memory_plan plan = {0};
+    if (setup->options->memory == 0)
+        return true;
     return setup_plan(setup, settings, &plan) == 0 && memory_plan_total(&plan) <= setup->options->memory;
 }
 
-/* The most whole seconds of one track that fit, from the beginning of a window; 0: none. */
-static int64_t longest_fit(struct setup *setup, struct engine_settings settings, double seconds)
+/* The most whole seconds of one track that fit, in its first window, which begins with `prompt` frames; 0: none. */
+static int64_t longest_fit(struct setup *setup, struct engine_settings settings, double seconds, int64_t prompt)
 {
-    int64_t low = 0, high = (int64_t)seconds;
-    settings.prefill = 1;
+    int64_t rate = setup->model.frame_rate_hz, room = (setup->model.window_frames - prompt) / rate;
+    int64_t low = 0, high = (int64_t)seconds < room ? (int64_t)seconds : room;
+    settings.prefill = prompt + 1;
     while (low < high) {
         int64_t middle = low + (high - low + 1) / 2;
-        settings.positions = middle * setup->model.frame_rate_hz + setup->model.language.codebooks;
-        if (fits(setup, &settings))
+        settings.positions = prompt + middle * rate + setup->model.language.codebooks;
+        if (setup_holds(setup, &settings))
             low = middle;
         else
             high = middle - 1;
@@ -153,30 +157,30 @@ static int64_t longest_fit(struct setup *setup, struct engine_settings settings,
 
 /* The least loss first: fewer at once, then what keeps every number exact, then the cache, then int8, then the duration.
  * Yours. */
-static char *advice(struct setup *setup, struct engine_settings settings, double seconds)
+static char *advice(struct setup *setup, struct engine_settings settings, double seconds, int64_t prompt)
 {
     const char *weights = "", *cache = "", *batch = settings.slots > 1 ? " --batch 1" : "";
     struct engine_settings exact;
     settings.slots = 1;
-    if (*batch && fits(setup, &settings))
+    if (*batch && setup_holds(setup, &settings))
         return format_string("try%s", batch);
     if (settings.weights == ELEMENT_F32) {
         settings.weights = ELEMENT_F16;
         weights = " --weights f16";
     }
-    if (*weights && fits(setup, &settings))
+    if (*weights && setup_holds(setup, &settings))
         return format_string("try%s%s", weights, batch);
     if (settings.cache == ELEMENT_F32) {
         settings.cache = ELEMENT_F16;
         cache = " --cache f16";
     }
-    if (*cache && fits(setup, &settings))
+    if (*cache && setup_holds(setup, &settings))
         return format_string("try%s%s%s", weights, cache, batch);
     exact = settings;
     settings.weights = ELEMENT_I8;
-    if (setup->engine == &ENGINE_CPU && fits(setup, &settings))
+    if (setup->engine == &ENGINE_CPU && setup_holds(setup, &settings))
         return format_string("try --weights int8%s%s", cache, batch);
-    int64_t shorter = longest_fit(setup, exact, seconds);
+    int64_t shorter = longest_fit(setup, exact, seconds, prompt);
     if (shorter)
         return format_string("try --duration %lld%s%s%s", (long long)shorter, weights, cache, batch);
     return copy_string("no setting makes it fit: use a smaller model");
@@ -197,18 +201,16 @@ int setup_choose_batch(struct setup *setup, const struct engine_settings *sizes,
     return settings.slots;
 }
 
-int setup_fits(struct setup *setup, const struct engine_settings *settings, double seconds)
+int setup_fits(struct setup *setup, const struct engine_settings *settings, double seconds, int64_t prompt)
 {
     struct memory_plan plan = {0};
-    if (setup->options->memory == 0)
+    if (setup_holds(setup, settings))
         return 0;
     if (setup_plan(setup, settings, &plan))
         return -1;
-    if (memory_plan_total(&plan) <= setup->options->memory)
-        return 0;
     char *needed = memory_text(memory_plan_total(&plan)), *allowed = memory_text(setup->options->memory);
     char *tracks = settings->slots == 1 ? copy_string("one track") : format_string("%d tracks", settings->slots);
-    char *what = advice(setup, *settings, seconds);
+    char *what = advice(setup, *settings, seconds, prompt);
     fail("'%s' in %s needs %s for %s of %g s; %s allowed; %s", setup->model.name, storage_name(settings->weights), needed, tracks,
          seconds, allowed, what);
     free(needed);

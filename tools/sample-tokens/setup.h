@@ -33,8 +33,11 @@ int options_check(const struct options *options);
 int setup_open(struct setup *setup, const struct options *options, int threads);
 void setup_close(struct setup *setup); /* accepts all-zero and half-open */
 
-/* Would these sizes keep to --memory? A failure says what would. seconds: of the track, for the text. */
-int setup_fits(struct setup *setup, const struct engine_settings *settings, double seconds);
+/* Would these sizes keep to --memory? */
+bool setup_holds(struct setup *setup, const struct engine_settings *settings);
+
+/* The same for one job, with a failure that says what would: `seconds` after `prompt` frames are asked for. */
+int setup_fits(struct setup *setup, const struct engine_settings *settings, double seconds, int64_t prompt);
 
 /* Tracks at once for so many jobs of at most these sizes: what --batch says; for auto as many as are worth it and fit, so
  * long as tokens do not depend on it, which is so in engine cpu. */

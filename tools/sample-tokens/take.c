@@ -251,6 +251,16 @@ void take_require(const struct take *take, struct engine_settings *settings)
     }
 }
 
+int take_check_sizes(const struct take *take, const struct engine_settings *settings)
+{
+    struct engine_settings needed = *settings;
+    take_require(take, &needed);
+    if (needed.prefix == settings->prefix && needed.text_tokens == settings->text_tokens && needed.rows == settings->rows &&
+        needed.positions == settings->positions && needed.prefill == settings->prefill)
+        return 0;
+    return fail("'%s': a file that it is made from grew after the run began; make it again", take->request->output);
+}
+
 bool take_finished(const struct take *take)
 {
     return take->window == take->windows.count;
@@ -279,6 +289,11 @@ bool take_guided(const struct take *take)
 double take_seconds(const struct take *take)
 {
     return (double)(take->total - take->earlier.frames) / (double)take->model->frame_rate_hz;
+}
+
+int64_t take_prompt(const struct take *take)
+{
+    return take->windows.items[0].prompt;
 }
 
 void take_feed(struct take *take, struct engine_feed *feed)

@@ -48,6 +48,9 @@ void take_release(struct take *take); /* accepts all-zero and half-open */
 /* Raises the sizes in settings to what this take needs. */
 void take_require(const struct take *take, struct engine_settings *settings);
 
+/* Are they enough? Files may have grown since an earlier look at them. */
+int take_check_sizes(const struct take *take, const struct engine_settings *settings);
+
 bool take_finished(const struct take *take);
 bool take_window_begins(const struct take *take);
 const struct condition *take_condition(const struct take *take); /* of the present window */
@@ -63,5 +66,6 @@ json_t *take_recipe(const struct take *take, const char *identity, json_t *engin
 int take_write(const struct take *take, json_t *recipe);
 
 double take_seconds(const struct take *take); /* new ones */
+int64_t take_prompt(const struct take *take); /* frames that its first window begins with */
 
 #endif

@@ -2,6 +2,7 @@
 #include "base/machine.h"
 
 #include <inttypes.h>
+#include <sched.h>
 #include <stdio.h>
 
 /* The number after `label` at a line's beginning; -1: not there, or a word such as "max". */
@@ -44,4 +45,19 @@ int64_t memory_available(void)
     int64_t first = group_leaves("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes",
                                  "/sys/fs/cgroup/memory/memory.stat");
     return kilobytes < 0 ? 0 : lesser(kilobytes * 1024, lesser(first, second));
+}
+
+/* A limit on time in each period; INT64_MAX: none. */
+static int64_t group_processors(int64_t quota, int64_t period)
+{
+    return quota <= 0 || period <= 0 ? INT64_MAX : (quota + period - 1) / period;
+}
+
+int processors_available(void)
+{
+    cpu_set_t set;
+    int64_t here = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+    int64_t second = group_processors(number_in("/sys/fs/cgroup/cpu.max", ""), number_in("/sys/fs/cgroup/cpu.max", "%*s "));
+    int64_t first = group_processors(number_in("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", ""), number_in("/sys/fs/cgroup/cpu/cpu.cfs_period_us", ""));
+    return (int)lesser(here, lesser(first, second));
 }

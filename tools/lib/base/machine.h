@@ -10,4 +10,8 @@
  * is less. 0: unknown. */
 int64_t memory_available(void);
 
+/* Processors that this process may use at once: those that it may run on, or as much time as its control group's limit
+ * leaves, rounded up. At least 1. */
+int processors_available(void);
+
 #endif

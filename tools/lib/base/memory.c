@@ -21,6 +21,11 @@ void *allocate(size_t count, size_t size)
     return or_end(calloc(count ? count : 1, size ? size : 1), count, size);
 }
 
+void *allocate_aligned(size_t alignment, size_t size)
+{
+    return memset(or_end(aligned_alloc(alignment, size), 1, size), 0, size);
+}
+
 void *reallocate(void *block, size_t count, size_t size)
 {
     if (size && count > SIZE_MAX / size)

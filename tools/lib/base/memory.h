@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 void *allocate(size_t count, size_t size);                      /* zero-filled; release with free() */
+void *allocate_aligned(size_t alignment, size_t size);          /* the same; size a multiple of alignment, a power of 2 */
 void *reallocate(void *block, size_t count, size_t size);       /* new part is not zeroed */
 char *copy_string(const char *string);                          /* NULL stays NULL */
 char *copy_bytes(const char *bytes, size_t length);             /* adds a NUL */

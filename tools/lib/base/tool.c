@@ -5,7 +5,6 @@
 #include <limits.h>
 #include <locale.h>
 #include <math.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include "base/file.h"
 #include "base/flags.h"
 #include "base/json.h"
+#include "base/machine.h"
 #include "base/memory.h"
 #include "base/progress.h"
 #include "base/version.h"
@@ -263,8 +263,7 @@ void tool_job_end(struct tool_run *run, size_t index, json_t *result)
 
 static int processors(void)
 {
-    cpu_set_t set;
-    int count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+    int count = processors_available();
     return count < MOST_THREADS ? count : MOST_THREADS;
 }
 

@@ -10,6 +10,10 @@
 
 #include <math.h>
 
+#if defined(__FAST_MATH__)
+#error "sums have one order, which -ffast-math does not keep"
+#endif
+
 #define NORM_EPSILON 1e-5f
 #define SQRT_HALF 0x1.6a09e6p-1f
 #define MOST_QUANTUM 32767.0f /* of an int16 */

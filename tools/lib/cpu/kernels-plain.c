@@ -28,8 +28,8 @@ static float power_of_two(float n)
 
 static float exponential(float x)
 {
-    if (x < EXP_LOWEST)
-        return 0;
+    if (!(x >= EXP_LOWEST)) /* NaN stays NaN: no integer is made of it */
+        return x < EXP_LOWEST ? 0 : x;
     float n = (x * LOG2_E + ROUND_TO_INTEGER) - ROUND_TO_INTEGER;
     float r = fmaf(n, -LN2_LOW, fmaf(n, -LN2_HIGH, x)), sum = EXP_FIT[EXP_TERMS - 1];
     for (int i = EXP_TERMS - 2; i >= 0; i--)

@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-/* Zero-filled, at a multiple of 2 MiB, not yet touched. NULL and a failure when the system refuses. bytes 0: NULL without one. */
+/* Zero-filled, at a multiple of 2 MiB, not yet touched. NULL and a failure when the system refuses, or has not so much left. bytes 0: NULL without one. */
 void *pages_take(size_t bytes);
 void pages_give(void *block, size_t bytes); /* the same bytes; NULL is fine */
 

@@ -7,13 +7,13 @@
 
 #include <assert.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/machine.h"
 #include "base/memory.h"
 
 #define WAIT_SECONDS 50e-6 /* looking, before sleeping: longer than what stands between two pieces of a step */
@@ -181,19 +181,11 @@ int pool_threads(const struct pool *pool)
     return pool->threads;
 }
 
-/* Looking only pays when every thread can have a core. */
-static bool cores_for(int threads)
-{
-    cpu_set_t set;
-    return sched_getaffinity(0, sizeof set, &set) != 0 || threads <= CPU_COUNT(&set);
-}
-
 struct pool *pool_open(int threads)
 {
-    struct pool *pool = aligned_alloc(_Alignof(struct pool), sizeof *pool);
-    if (!pool)
-        return NULL;
-    *pool = (struct pool){.wait = cores_for(threads) ? WAIT_SECONDS : 0, .threads = 1};
+    struct pool *pool = allocate_aligned(_Alignof(struct pool), sizeof *pool);
+    pool->wait = threads <= processors_available() ? WAIT_SECONDS : 0; /* looking only pays when each can have a core */
+    pool->threads = 1;
     threads = threads < 1 ? 1 : threads > MOST_THREADS ? MOST_THREADS : threads;
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->begun, NULL);
