@@ -87,23 +87,25 @@ static void embed_entry(void *context, int index, int thread)
 
 /* norms */
 
-static void normalise_entry(void *context, int index, int thread)
+/* A row of narrow gets the norm of an entry's x. */
+static void normalise_row(const struct block *block, int row, int entry)
 {
-    const struct block *block = context;
     const struct engine *engine = block->engine;
     int64_t d = width_of(engine);
+    engine->multiplier.kernels->normalise(engine->narrow + row * d, engine->x + entry * d, block->norm->weight, block->norm->bias, d);
+}
+
+static void normalise_entry(void *context, int index, int thread)
+{
     (void)thread;
-    engine->multiplier.kernels->normalise(engine->narrow + index * d, engine->x + index * d, block->norm->weight, block->norm->bias, d);
+    normalise_row(context, index, index);
 }
 
 static void normalise_picked(void *context, int index, int thread)
 {
     const struct block *block = context;
-    const struct engine *engine = block->engine;
-    int64_t d = width_of(engine);
     (void)thread;
-    engine->multiplier.kernels->normalise(engine->narrow + index * d, engine->x + block->picked[index] * d, block->norm->weight,
-                                          block->norm->bias, d);
+    normalise_row(block, index, block->picked[index]);
 }
 
 /* attention */
