@@ -15,7 +15,7 @@
 #include "formats/model.h"
 #include "formats/stage.h"
 #include "libtorch/libtorch.h"
-#include "sample-tokens/memory-plan.h"
+#include "nn/memory-plan.h"
 
 enum { MOST_SLOTS = 64 };
 

@@ -7,7 +7,7 @@
 #include "formats/checkpoint.h"
 #include "formats/model.h"
 #include "nn/weights.h"
-#include "sample-tokens/memory-plan.h"
+#include "nn/memory-plan.h"
 
 struct norm {
     struct tensor *weight, *bias; /* [d] */

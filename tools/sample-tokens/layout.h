@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "sample-tokens/memory-plan.h"
+#include "nn/memory-plan.h"
 
 struct layout {
     struct memory_plan *plan; /* gets the bytes by group; NULL: not wanted */

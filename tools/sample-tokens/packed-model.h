@@ -8,7 +8,7 @@
 #include "cpu/matrix.h"
 #include "formats/checkpoint.h"
 #include "formats/model.h"
-#include "sample-tokens/memory-plan.h"
+#include "nn/memory-plan.h"
 
 struct packed_norm {
     const float *weight, *bias; /* [d] */

@@ -36,6 +36,7 @@ struct tensor *tensor_new(struct device device, enum tensor_type type, int rank,
 struct tensor *tensor_zeros(struct device device, enum tensor_type type, int rank, const int64_t *shape);
 struct tensor *tensor_from(struct device device, enum tensor_type type, int rank, const int64_t *shape, const void *data); /* copies; data may be unaligned */
 struct tensor *tensor_wrap(void *data, enum tensor_type type, int rank, const int64_t *shape); /* CPU; borrows, data must outlive it and be aligned */
+struct tensor *tensor_pinned(struct device device, enum tensor_type type, int rank, const int64_t *shape); /* CPU, zeros; the device copies to and from it without a detour; plain memory where there is none to pin */
 struct tensor *tensor_scalar(float value); /* rank 0, CPU; combines with tensors of any device */
 
 /* looking */
@@ -57,6 +58,8 @@ struct tensor *tensor_transpose(struct tensor *x, int a, int b);               /
 struct tensor *tensor_contiguous(struct tensor *x);
 struct tensor *tensor_cat(struct tensor *const *parts, int count, int dimension);
 int tensor_copy(struct tensor *into, struct tensor *from);                     /* in place; casts and moves; broadcasts */
+int tensor_send(struct tensor *into, struct tensor *from);                     /* the same from pinned memory without waiting: `from` stays as it is until device_wait */
+struct tensor *tensor_index_copy(struct tensor *into, int dimension, struct tensor *index, struct tensor *from); /* in place: into[.., index[i], ..] = from[.., i, ..]; index I64 [n], all different; the same tensor */
 struct tensor *tensor_pad(struct tensor *x, int64_t left, int64_t right, bool reflect); /* last dimension; zeros if not reflect */
 
 /* arithmetic; broadcasting as usual; add and sub want floating-point types */
@@ -68,6 +71,9 @@ struct tensor *tensor_gelu(struct tensor *x);                                  /
 struct tensor *tensor_elu(struct tensor *x);                                   /* alpha 1 */
 struct tensor *tensor_sum(struct tensor *x, int dimension, bool keep);
 struct tensor *tensor_argmax(struct tensor *x, int dimension);                 /* I64; first maximum */
+
+struct tensor *tensor_less_equal(struct tensor *a, struct tensor *b);          /* BOOL */
+struct tensor *tensor_where(struct tensor *condition, struct tensor *a, struct tensor *b); /* condition BOOL; all on one device, or rank 0 */
 
 /* layers */
 struct tensor *tensor_linear(struct tensor *x, struct tensor *weight, struct tensor *bias_or_null); /* x [.., in], weight [out, in] */

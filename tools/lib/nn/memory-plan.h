@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * memory-plan - what an engine will allocate, in bytes by purpose, known before it allocates anything.
+ * memory-plan - what a program will allocate on its device, in bytes by purpose, known before it allocates anything.
  *
- * Knows names and numbers only: who needs what is the engine's knowledge.
+ * Knows names and numbers only: who needs what is for the one that allocates it to know.
  */
-#ifndef LEITMOTIF_SAMPLE_TOKENS_MEMORY_PLAN_H
-#define LEITMOTIF_SAMPLE_TOKENS_MEMORY_PLAN_H
+#ifndef LEITMOTIF_NN_MEMORY_PLAN_H
+#define LEITMOTIF_NN_MEMORY_PLAN_H
 
 #include <jansson.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "sample-tokens/memory-plan.h"
+#include "nn/memory-plan.h"
 
 #include <assert.h>
 #include <inttypes.h>
