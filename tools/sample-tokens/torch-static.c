@@ -204,7 +204,7 @@ static void record(struct engine *engine)
 static bool recording_wanted(struct device device)
 {
     const char *choice = getenv("LEITMOTIF_GRAPH");
-    if (choice && strcmp(choice, "on") != 0 && strcmp(choice, "off") != 0)
+    if (choice && *choice && strcmp(choice, "on") != 0 && strcmp(choice, "off") != 0)
         fail("'LEITMOTIF_GRAPH=%s': expected on or off", choice);
     return device.kind != DEVICE_CPU && !(choice && strcmp(choice, "off") == 0);
 }
