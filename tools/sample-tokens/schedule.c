@@ -349,6 +349,11 @@ static void print_plan(const struct setup *setup, const struct engine_settings *
     printf("model     %s\n", setup->model.name);
     printf("engine    %s on %s, weights %s, cache %s, batch %d\n", setup->engine->name, device_text(sizes->device),
            storage_name(sizes->weights), storage_name(sizes->cache), sizes->slots);
+    if (sizes->device.kind != DEVICE_CPU) {
+        char *limit = budget_limit(&setup->budget);
+        printf("memory    %s\n", limit);
+        free(limit);
+    }
     printf("work      %" PRId64 " frames in %zu window%s, %" PRId64 " steps of %" PRId64 " row%s\n\n", take->total, take->windows.count,
            take->windows.count == 1 ? "" : "s", take->steps, sizes->rows, sizes->rows == 1 ? "" : "s");
     memory_plan_print(plan, stdout);
