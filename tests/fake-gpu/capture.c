@@ -178,7 +178,7 @@ static int begin(void *stream)
     queue_flush();
     recording.stream = stream;
     recording.number++;
-    recording.lost = !strcmp(setting_text("FAKE_GPU_CAPTURE", ""), "fail");
+    recording.lost = false;
     recording.graph = calloc(1, sizeof *recording.graph);
     if (!recording.graph)
         abort();
@@ -196,7 +196,7 @@ static int end(void *stream, void **result)
     graph->outside = memory_outside();
     recording.stream = NULL;
     recording.graph = NULL;
-    if (recording.lost) {
+    if (recording.lost || !strcmp(setting_text("FAKE_GPU_CAPTURE", ""), "fail")) {
         graph_leave(graph);
         return CAPTURE_INVALIDATED;
     }
@@ -207,16 +207,24 @@ static int end(void *stream, void **result)
 
 /* replaying */
 
-static void check_launch(const struct graph *graph)
+static const struct call *uses_freed_memory(const struct graph *graph)
 {
-    if (graph->outside != memory_outside())
-        violate("a graph is launched after memory was allocated on the GPU: its temporaries may overwrite it");
     for (size_t i = 0; i < graph->node_count; i++)
         for (size_t k = 0; k < graph->nodes[i].call->tensor_count; k++) {
             const struct storage *storage = graph->nodes[i].call->tensors[k]->tensor.storage;
             if (storage && storage->capture != graph->number && !storage->held)
-                violate("a graph is launched after memory of '%s' in it was freed", graph->nodes[i].call->name);
+                return graph->nodes[i].call;
         }
+    return NULL;
+}
+
+static void check_launch(const struct graph *graph)
+{
+    const struct call *call = uses_freed_memory(graph);
+    if (graph->outside != memory_outside())
+        violate("a graph is launched after memory was allocated on the GPU: its temporaries may overwrite it");
+    if (call)
+        violate("a graph is launched after memory that its '%s' uses was freed", call->name);
 }
 
 static void replay_node(const struct node *node)
