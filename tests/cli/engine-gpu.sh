@@ -1,22 +1,13 @@
 #!/usr/bin/env bash
-# sample-tokens on a GPU, a fake one (tests/fake-gpu): tokens with and without recorded steps, alone and in batches; how often it
+# sample-tokens on a GPU, a fake one (tests/fake-gpu/README.md): tokens with and without recorded steps, alone and in batches; how often it
 # records, launches and copies; and what it plans beside what it takes. SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/lib.sh"
-FAKE=${BIN%/bin}/fake-gpu
+. "$TESTS/fake-gpu/use.bash"
 MELODY=$TESTS/parity/tiny-melody
 cd "$WORK" || exit 1
-if [ ! -e "$FAKE/libtorch.so" ]; then
-    skip 'sample-tokens on a fake GPU' 'libtorch.path names no libtorch for CPUs'
-    finish
-    exit
-fi
-
-gpu() { # OPTION...: what the fake saw is in the file report
-    rm -f report
-    LEITMOTIF_LIBTORCH=$FAKE LD_LIBRARY_PATH=$FAKE FAKE_GPU_REPORT=report "$BIN/sample-tokens" --device cuda "$@"
-}
-count() { sed -n "s/.*\"$1\": \([0-9]*\).*/\1/p" report; }
-clean() { grep -q '"violations": \[\]' report; }
+fake_gpu 'sample-tokens on a GPU' || { finish; exit; }
+gpu() { "$BIN/sample-tokens" --device cuda "$@"; }
+clean() { tail -n 1 "$FAKE_GPU_REPORT" | grep -q '"violations": \[\]'; }
 
 codes() { # FILE: a number a line
     od -An -v -w4 -t d4 -j $((8 + $(od -An -N8 -t d8 "$1"))) "$1"
@@ -34,19 +25,23 @@ common_frames() { # FILE FILE: of 4 codebooks
 "$BIN/encode-text" --model "$TINY" --device cpu --prompt 'a slow piano melody in the rain, far away' --output piano || exit 1
 "$BIN/encode-text" --model "$MELODY" --device cpu --prompt 'drums and bass' --output tune || exit 1
 
+static_step() { (cd "$PROJECT" && LEITMOTIF_TEST_DEVICE=cuda "$BUILD/tests/test-static-step"); }
+that 'the static step on a GPU gives the logits of a CPU' static_step
+that 'and breaks no rule of it' clean
+
 # --- one track: steps, recordings, copies ---
 text=(--model "$TINY" --condition drums --greedy)
 check 'a track of a second' 0 '' '' -- gpu "${text[@]}" --output second --duration 1
-that 'is one recording' test "$(count captures)" -eq 1
-that 'launched for all steps but the first two' test "$(count launches)" -eq 51
-second_up=$(count host_to_device) second_down=$(count device_to_host)
+that 'is one recording' test "$(fake_report captures)" -eq 1
+that 'launched for all steps but the first two' test "$(fake_report launches)" -eq 51
+second_up=$(fake_report host_to_device) second_down=$(fake_report device_to_host)
 check 'and of three' 0 '' '' -- gpu "${text[@]}" --output graph --duration 3
 that 'breaks no rule of a GPU' clean
-that 'copies once to the GPU and once back in each step' test "$(count host_to_device) $(count device_to_host)" = "$((second_up + 100)) $((second_down + 100))"
+that 'copies once to the GPU and once back in each step' test "$(fake_report host_to_device) $(fake_report device_to_host)" = "$((second_up + 100)) $((second_down + 100))"
 check 'once more' 0 '' '' -- gpu "${text[@]}" --output again --duration 3
 that 'gives the same file' cmp graph again
 LEITMOTIF_GRAPH=off check 'without recording' 0 '' '' -- gpu "${text[@]}" --output eager --duration 3
-that 'records nothing' test "$(count captures) $(count launches)" = '0 0'
+that 'records nothing' test "$(fake_report captures) $(fake_report launches)" = '0 0'
 that 'gives the same' cmp graph eager
 LEITMOTIF_GRAPH=no check 'neither on nor off' 1 '' "^sample-tokens: 'LEITMOTIF_GRAPH=no': expected on or off$" -- gpu "${text[@]}" --output none --duration 3
 for way in refuse fail; do
@@ -63,7 +58,7 @@ that 'give what a CPU gives, too' same plain reference
 
 # --- prompts and prefixes: the other step, and a new recording after it ---
 check 'two windows' 0 '' '' -- gpu "${text[@]}" --output long --section 1=piano --duration 2
-that 'are two recordings' test "$(count captures)" -eq 2
+that 'are two recordings' test "$(fake_report captures)" -eq 2
 that 'by the rules' clean
 check 'a continuation' 0 '' '' -- gpu "${text[@]}" --continue second --weights f32 --cache f32 --output more --duration 1
 "$BIN/sample-tokens" --device cpu --engine torch "${text[@]}" --continue second --weights f32 --cache f32 --output reference --duration 1
@@ -71,7 +66,7 @@ that 'is what a CPU gives' same more reference
 melody=(--model "$MELODY" --condition tune --greedy --duration 2)
 check 'a melody model' 0 '' '' -- gpu "${melody[@]}" --output melody
 that 'by the rules, too' clean
-that 'records once' test "$(count captures)" -eq 1
+that 'records once' test "$(fake_report captures)" -eq 1
 check 'in f32' 0 '' '' -- gpu "${melody[@]}" --weights f32 --cache f32 --output melody-single
 "$BIN/sample-tokens" --device cpu --engine torch "${melody[@]}" --weights f32 --cache f32 --output reference
 that 'is what a CPU gives, prefix and all' same melody-single reference
@@ -102,8 +97,8 @@ plans_well() { # OPTION...: the GPU's libraries are planned beside what the fake
     gpu "$@" --dry-run >plan || return 1
     total=$(awk '/^total/ {print $2}' plan) libraries=$(awk '/^libraries/ {print $2}' plan)
     gpu "$@" --output taken || return 1
-    echo "planned $((total - libraries)), taken $(count peak_bytes)"
-    test $((total - libraries)) -ge "$(count peak_bytes)" && test $(((total - libraries) * 4)) -le $(($(count peak_bytes) * 5))
+    echo "planned $((total - libraries)), taken $(fake_report peak_bytes)"
+    test $((total - libraries)) -ge "$(fake_report peak_bytes)" && test $(((total - libraries) * 4)) -le $(($(fake_report peak_bytes) * 5))
 }
 for storage in '--weights f16 --cache f16' '--weights f32 --cache f32'; do
     # shellcheck disable=SC2086 # four words

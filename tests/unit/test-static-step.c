@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Engine torch's static step on a CPU: the logits of the step of any feeds, its reference, whatever the slots hold; in every bit
- * the same alone as among others; slots that are not fed keep their past. Text and melody models, tests/parity/README.md.
+ * Engine torch's static step: the logits of the step of any feeds on a CPU, its reference, whatever the slots hold; in every
+ * bit the same alone as among others; slots that are not fed keep their past. Text and melody models, tests/parity/README.md.
+ * The device: $LEITMOTIF_TEST_DEVICE (default cpu); with a GPU steps are recorded, too.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,11 +21,12 @@
 enum { COLUMNS = 45, CONDITIONS = 3, MOST = 8 };
 
 /* Largest differences of logits (deviation 2.2) seen: 5.6e-6, with weights in float16 too; with keys and values in float16,
- * which round apart where float32 differs, 2.1e-4. */
-static const float TOLERANCE = 5e-5f, HALF_CACHE_TOLERANCE = 2e-3f;
+ * which round apart where float32 differs, 2.1e-4. A GPU multiplies in float16: 7.1e-3, with the cache 7.6e-3, on a fake one. */
+static const float TOLERANCE = 5e-5f, HALF_CACHE_TOLERANCE = 2e-3f, HALF_PRODUCT_TOLERANCE = 5e-2f;
 
 static const int64_t TOKENS[CONDITIONS] = {0, 5, 21}; /* of each condition */
 
+static struct device device;
 static struct model model;
 static struct checkpoint *checkpoint;
 static struct condition conditions[CONDITIONS];
@@ -88,7 +90,7 @@ static int close_model(void **state)
 static struct engine_settings settings_for(enum element_type weights, enum element_type cache, int slots)
 {
     int64_t prefix = engine_prefix(&model.language, &conditions[CONDITIONS - 1]);
-    return (struct engine_settings){.weights = weights, .cache = cache, .slots = slots, .rows = 2, .positions = COLUMNS, .prefill = COLUMNS,
+    return (struct engine_settings){.device = device, .weights = weights, .cache = cache, .slots = slots, .rows = 2, .positions = COLUMNS, .prefill = COLUMNS,
                                     .text_tokens = prefix ? 0 : TOKENS[CONDITIONS - 1], .prefix = prefix, .static_step = true};
 }
 
@@ -163,6 +165,7 @@ static float worst_of_run(enum element_type weights, enum element_type cache)
 {
     struct engine_settings settings = settings_for(weights, cache, SLOTS), growing = settings;
     growing.static_step = false;
+    growing.device = (struct device){DEVICE_CPU, 0};
     struct engine *made = opened(&settings), *reference = opened(&growing);
     float worst = 0;
     for (int step = 0; step < STEPS; step++) {
@@ -186,7 +189,9 @@ static void computes_what_the_growing_step_does(void **state)
     float exact = worst_of_run(ELEMENT_F32, ELEMENT_F32), half = worst_of_run(ELEMENT_F16, ELEMENT_F32);
     float cached = worst_of_run(ELEMENT_F16, ELEMENT_F16);
     print_message("largest difference %.1e, with weights in float16 %.1e, with the cache too %.1e\n", (double)exact, (double)half, (double)cached);
-    assert_true(exact <= TOLERANCE && half <= TOLERANCE && cached <= HALF_CACHE_TOLERANCE);
+    bool exact_products = device.kind == DEVICE_CPU;
+    assert_true(exact <= TOLERANCE && half <= (exact_products ? TOLERANCE : HALF_PRODUCT_TOLERANCE));
+    assert_true(cached <= (exact_products ? HALF_CACHE_TOLERANCE : HALF_PRODUCT_TOLERANCE));
 }
 
 /* Logits of both rows of one track in `slot` after every column: [COLUMNS, 2, K V]; beside it the other slots hold other tracks. */
@@ -295,7 +300,8 @@ int main(void)
         cmocka_unit_test(without_text),
         cmocka_unit_test(a_wrong_word_about_graphs_is_refused),
     };
-    if (libtorch_open(2))
+    const char *request = getenv("LEITMOTIF_TEST_DEVICE");
+    if (device_open(request ? request : "cpu", 2, 0, &device))
         return failure_print("test-static-step");
     int failures = cmocka_run_group_tests_name("text", tests, text_model, close_model);
     return failures + cmocka_run_group_tests_name("melody", tests, melody_model, close_model);

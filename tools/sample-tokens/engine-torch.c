@@ -62,7 +62,7 @@ static void store_text(struct engine *engine, int slot, const struct condition *
         struct scope scope;
         scope_open(&scope);
         tensor_copy(tensor_narrow(tensor_select(engine->text_caches[i], 0, slot), 0, 0, condition->tokens),
-                    torch_product(engine, text, engine->language.layers[i].cross_text));
+                    torch_short_product(engine, text, engine->language.layers[i].cross_text));
         scope_close(&scope);
     }
 }

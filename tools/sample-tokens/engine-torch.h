@@ -45,10 +45,13 @@ enum tensor_type torch_cache_type(const struct engine_settings *settings);
 enum tensor_type torch_attention_type(const struct engine_settings *settings); /* what attention computes in */
 
 /* torch-parts.c: arithmetic. A CPU widens float16, which is exact, and computes in float32; a device multiplies float16 with
- * float32 sums. Residual stream, norms, softmax and GELU are float32 everywhere. */
+ * float32 sums. Residual stream, norms, softmax, GELU and logits are float32 everywhere. */
 
-/* x [.., in] times a weight [out, in] -> [.., out], in float32 or on a device in the weight's type. */
+/* x [n, in] times a weight [out, in] -> [n, out], in float32. */
 struct tensor *torch_product(const struct engine *engine, struct tensor *x, struct tensor *weight);
+
+/* The same for what is computed on in the weight's type: on a device it is rounded to that. */
+struct tensor *torch_short_product(const struct engine *engine, struct tensor *x, struct tensor *weight);
 
 struct tensor *torch_normalise(struct tensor *x, const struct norm *norm);
 

@@ -58,12 +58,27 @@ static struct tensor *widen(const struct engine *engine, struct tensor *weight)
     return place;
 }
 
+/* The weight as it is multiplied with. */
+static struct tensor *ready(const struct engine *engine, struct tensor *weight)
+{
+    return engine->settings.device.kind == DEVICE_CPU && tensor_type_of(weight) != TENSOR_F32 ? widen(engine, weight) : weight;
+}
+
 struct tensor *torch_product(const struct engine *engine, struct tensor *x, struct tensor *weight)
 {
     struct scope scope;
     scope_open(&scope);
-    if (engine->settings.device.kind == DEVICE_CPU && tensor_type_of(weight) != TENSOR_F32)
-        weight = widen(engine, weight);
+    weight = ready(engine, weight);
+    struct tensor *y = scope_keep(&scope, tensor_product(tensor_cast(x, tensor_type_of(weight)), weight));
+    scope_close(&scope);
+    return y;
+}
+
+struct tensor *torch_short_product(const struct engine *engine, struct tensor *x, struct tensor *weight)
+{
+    struct scope scope;
+    scope_open(&scope);
+    weight = ready(engine, weight);
     struct tensor *y = scope_keep(&scope, tensor_linear(tensor_cast(x, tensor_type_of(weight)), weight, NULL));
     scope_close(&scope);
     return y;
@@ -113,6 +128,6 @@ struct tensor *torch_attend(const struct engine *engine, struct tensor *q, struc
 struct tensor *torch_feed_forward(const struct engine *engine, int64_t index, struct tensor *x)
 {
     const struct language_layer *layer = &engine->language.layers[index];
-    struct tensor *wide = tensor_gelu(torch_product(engine, torch_normalise(x, &layer->feed_norm), layer->feed_in));
+    struct tensor *wide = tensor_gelu(torch_short_product(engine, torch_normalise(x, &layer->feed_norm), layer->feed_in));
     return torch_product(engine, wide, layer->feed_out);
 }

@@ -103,7 +103,7 @@ static struct tensor *self_attention(const struct engine *engine, int64_t index,
     const struct language_layer *layer = &engine->language.layers[index];
     int64_t d = engine->model->language.width, rows = step->rows;
     struct tensor *cache = engine->caches[index];
-    struct tensor *stacked = torch_product(engine, torch_normalise(x, &layer->self_norm), layer->self_in);
+    struct tensor *stacked = torch_short_product(engine, torch_normalise(x, &layer->self_norm), layer->self_in);
     struct tensor *added = tensor_cast(tensor_narrow(tensor_narrow(stacked, 0, 0, rows), 1, d, 2 * d), torch_cache_type(&engine->settings));
     tensor_index_copy(tensor_view(cache, SHAPE(-1, 2 * d)), 0, input_places(engine), added);
     struct tensor *q = torch_queries(engine, stacked, 3, 0, rows, 1);
@@ -126,7 +126,7 @@ static struct tensor *cross_attention(const struct engine *engine, int64_t index
     const struct static_step *step = engine->static_step;
     const struct language_layer *layer = &engine->language.layers[index];
     struct tensor *cache = engine->text_caches[index];
-    struct tensor *queries = torch_product(engine, torch_normalise(x, &layer->cross_norm), layer->cross_query);
+    struct tensor *queries = torch_short_product(engine, torch_normalise(x, &layer->cross_norm), layer->cross_query);
     struct tensor *q = torch_queries(engine, queries, 1, 0, engine->settings.slots, engine->settings.rows);
     q = tensor_narrow(q, 2, 0, 1); /* a slot's rows stand in the place of columns */
     struct tensor *y = torch_attend(engine, q, cache, 0, tensor_size(cache, 1), step->text_masks, false);

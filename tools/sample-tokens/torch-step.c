@@ -59,7 +59,7 @@ static struct tensor *self_attention(const struct step *step, int64_t index, str
     const struct engine *engine = step->engine;
     const struct language_layer *layer = &engine->language.layers[index];
     struct tensor *parts[MOST_SLOTS];
-    struct tensor *stacked = torch_product(engine, torch_normalise(x, &layer->self_norm), layer->self_in);
+    struct tensor *stacked = torch_short_product(engine, torch_normalise(x, &layer->self_norm), layer->self_in);
     for (int i = 0; i < step->count; i++) {
         struct scope scope;
         scope_open(&scope);
@@ -85,7 +85,7 @@ static void cross_attention(const struct step *step, int64_t index, struct tenso
     }
     if (count == 0)
         return;
-    struct tensor *queries = torch_product(engine, torch_normalise(joined(rows, count), &layer->cross_norm), layer->cross_query);
+    struct tensor *queries = torch_short_product(engine, torch_normalise(joined(rows, count), &layer->cross_norm), layer->cross_query);
     struct tensor *parts[MOST_SLOTS];
     int64_t start = 0;
     for (int i = 0; i < count; start += with[i++]->columns) {
@@ -188,7 +188,6 @@ static int compute(const struct step *step, int64_t rows)
     for (int64_t i = 0; i < engine->model->language.layers && !failed(); i++)
         run_layer(step, i, x);
     struct tensor *logits = torch_product(engine, torch_normalise(last_columns(step, x), &engine->language.last_norm), engine->language.heads);
-    logits = tensor_cast(logits, TENSOR_F32);
     int result = failed() ? -1 : tensor_read(logits, engine->logits, (size_t)tensor_elements(logits) * sizeof(float));
     scope_close(&scope);
     return result;
