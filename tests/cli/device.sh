@@ -64,6 +64,8 @@ check 'and as asked' 0 '' '' -- "${sample[@]}" --device cuda
 check 'or not' 0 '' '' -- "${sample[@]}" --device cpu --output tokens.cpu
 codes() { tail -c $((4 * 50 * 4)) "$1"; } # 4 books, 50 frames, I32
 that 'the same tokens' cmp <(codes tokens) <(codes tokens.cpu)
+needed=$("${sample[@]}" --device cuda --dry-run | awk '/^total/ {print $2}')
+check 'within what it says that it needs, libraries and all' 0 '' '' -- env FAKE_GPU_WORKSPACE=32M "${sample[@]}" --device cuda --memory "$needed"
 check 'decode-audio' 0 '' '' -- "$BIN/decode-audio" --model "$TINY" --tokens tokens --output audio.wav --device cuda
 check 'encode-audio, tokens' 0 '' '' -- "$BIN/encode-audio" --model "$TINY" --input audio.wav --as tokens --output again --device cuda
 check 'encode-audio, a melody' 0 '' '' -- "$BIN/encode-audio" --model "$TESTS/parity/tiny-melody" --input audio.wav --as melody --output melody --device cuda
