@@ -73,7 +73,7 @@ that 'is what a CPU gives, prefix and all' same melody-single reference
 echo "# with weights and cache in f16 the first $(common_frames melody reference) of 100 frames are those of f32 on a CPU"
 
 # --- batches: tracks come, go and take each other's place ---
-cat >jobs <<'END'
+cat >jobs.jsonl <<'END'
 {"condition": "drums", "output": "a", "duration": 3, "greedy": true}
 {"condition": "piano", "output": "b", "duration": 0.5, "seed": 7}
 {"condition": "nothing", "output": "c", "duration": 1, "seed": 8}
@@ -83,7 +83,7 @@ cat >jobs <<'END'
 END
 for batch in 1 2 4 6; do
     mkdir -p batch-$batch
-    check "jobs, batch $batch" 0 '("status":"done".*){6}' '.*' -- gpu --model "$TINY" --jobs jobs --batch $batch
+    check "jobs, batch $batch" 0 '("status":"done".*){6}' '.*' -- gpu --model "$TINY" --jobs jobs.jsonl --batch $batch
     that 'by the rules' clean
     mv a b c d e f batch-$batch
     for track in a b c d e f; do
