@@ -121,6 +121,7 @@ for storage in '--weights f16 --cache f16' '--weights f32 --cache f32'; do
         that "the plan of a melody, $storage" plans_well "${melody[@]}" $storage
     }
 done
+that 'the plan of eight slots' plans_well "${text[@]}" --batch 8 --duration 2
 that 'the plan of mixed storage' plans_well "${text[@]}" --weights f32 --cache f16 --duration 4
 that 'and the other way round' plans_well "${text[@]}" --weights f16 --cache f32 --duration 4
 finish
