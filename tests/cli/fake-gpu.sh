@@ -57,6 +57,7 @@ check 'when they run, not when they are launched' 0 '^replayed 0 0 0$' '' -- run
 check 'no waiting in a recording' 0 '^not recorded: .*not permitted when stream is capturing \(a synchronisation\)$' '' -- run capture_wait
 check 'no reading' 0 '^not recorded: .*not permitted when stream is capturing \(a copy' '' -- run capture_read
 check 'no memory that is not pinned' 0 '^not recorded: .*\(a copy of host memory that is not pinned\)$' '' -- run capture_unpinned
+check 'no number where it is copied' 0 '^not recorded: .*\(a number of the host in aten::where, which copies it\)$' '' -- run capture_number
 check 'no library that is used for the first time' 0 '^not recorded: .*\(a library that begins\)$' '' -- run capture_library
 check 'not on the default stream' 0 '^not recorded: operation not permitted when stream is capturing$' '' -- run capture_default
 check 'a GPU that records nothing' 0 '^not recorded: operation not supported$' '' -- with FAKE_GPU_CAPTURE=refuse capture_anything

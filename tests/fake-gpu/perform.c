@@ -97,6 +97,20 @@ static int32_t check_order(const struct call *call)
     return 0;
 }
 
+/* aten::where copies numbers of the host to the GPU, and waits; for others they are arguments of the kernel. */
+static int32_t copy_numbers(const struct call *call)
+{
+    for (size_t i = 0; i < call->tensor_count; i++) {
+        if (place_of(call->tensors[i]) != HOST || strcmp(call->name, "aten::where"))
+            continue;
+        if (queue_is_captured())
+            return capture_refuse("a number of the host in aten::where, which copies it");
+        counters.host_to_device++;
+        counters.synchronisations++;
+    }
+    return 0;
+}
+
 static struct tensor *tensor_in(stack_value value) { return (struct tensor *)(uintptr_t)value; }
 
 /* What came out becomes the program's. Where there is no memory for it, nothing did. */
@@ -138,7 +152,7 @@ static int32_t run_on_gpu(struct call *call, stack_value *stack, int gpu)
     struct tensor *results[MAX_RESULTS] = {0};
     size_t count = result_count(call);
     bool captured = queue_is_captured();
-    if (check_order(call) || check_backend(call))
+    if (check_order(call) || check_backend(call) || copy_numbers(call))
         return drop_call(call, stack);
     queue_flush();
     if (captured)
