@@ -104,6 +104,22 @@ for duration in 0.5 1 1.5 2; do
     that "$duration s are the same in both" same melody-1-$duration melody-4-$duration
 done
 
+# --- a refused allocation: half the batch, the same tokens ---
+allocations() { gpu --model "$TINY" --jobs jobs.jsonl --batch "$1" --quiet >/dev/null && fake_report allocations; }
+halves() { # N:SIZE: the allocation to refuse
+    FAKE_GPU_REFUSE=$1 check "refused: $1" 0 '("status":"done".*){6}' 'out of memory.*; going on with 2 tracks at once instead of 4' -- \
+        gpu --model "$TINY" --jobs jobs.jsonl --batch 4
+    that 'by the rules' clean
+    for track in a b c d e f; do that "track $track is the same" same batch-4/$track $track; done
+}
+everything=$(allocations 4)
+echo "# $everything allocations"
+halves 100:1        # while weights are loaded
+halves $((everything / 2)):1
+halves $((everything * 9 / 10)):1
+FAKE_GPU_REFUSE=100:1 check 'one track has no half' 1 '' 'out of memory' -- gpu "${text[@]}" --output none --duration 1
+that 'and leaves no file' test ! -e none
+
 # --- memory: what is planned holds what is taken, and little more ---
 plans_well() { # OPTION...: the GPU's libraries are planned beside what the fake counts
     local total libraries
