@@ -74,7 +74,7 @@ static int open_device(struct setup *setup, const struct options *options, int t
             note("device auto: cpu (%s)", reason ? reason : "engine cpu was asked for");
         return 0;
     }
-    return libtorch_open(threads) || device_resolve(options->device, &setup->settings.device) ? -1 : 0;
+    return device_open(options->device, threads, options->memory, &setup->settings.device);
 }
 
 static int resolve(struct setup *setup, const struct options *options, int threads)
