@@ -33,7 +33,7 @@ void geometry_plan(struct memory_plan *plan, const struct codec_config *codec, i
     int64_t own = geometry_convolution_floats(codec->dimension, width, codec->kernel) +
                   geometry_convolution_floats(codec->filters, 1, codec->last_kernel);
     const int64_t size = sizeof(float);
-    codec_plan_shared(plan, codec, own, window, device);
+    cutting_plan_shared(plan, codec, own, window, device);
     memory_plan_add(plan, "blocks", size * (COPIES_OF_A_BLOCK + channels) * (chunking.block + window) * width);
     if (device.kind == DEVICE_CPU)
         memory_plan_add(plan, "samples", size * 2 * channels * chunking.chunk * codec->hop);

@@ -8,7 +8,7 @@
 #ifndef LEITMOTIF_DECODE_AUDIO_GEOMETRY_H
 #define LEITMOTIF_DECODE_AUDIO_GEOMETRY_H
 
-#include "nn/codec-plan.h"
+#include "nn/cutting.h"
 
 /* How many frames beyond each end of [a, b) the samples of [a, b) depend on, from the LSTM's output on. */
 struct sides geometry_margins(const struct codec_config *codec);

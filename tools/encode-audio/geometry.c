@@ -34,7 +34,7 @@ void geometry_encoder_plan(struct memory_plan *plan, const struct codec_config *
     int64_t own = geometry_convolution_floats(1, codec->filters, codec->kernel) +
                   geometry_convolution_floats(width, codec->dimension, codec->last_kernel);
     const int64_t size = sizeof(float);
-    codec_plan_shared(plan, codec, own, chunking.chunk + around, device);
+    cutting_plan_shared(plan, codec, own, chunking.chunk + around, device);
     memory_plan_add(plan, "blocks", size * chunking.block * (COPIES_OF_A_BLOCK * width + COPIES_OF_DISTANCES * codec->codebook_size));
     if (device.kind == DEVICE_CPU)
         memory_plan_add(plan, "samples", size * COPIES_OF_SAMPLES * channels * (chunking.block + around) * codec->hop);

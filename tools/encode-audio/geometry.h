@@ -5,7 +5,7 @@
 #ifndef LEITMOTIF_ENCODE_AUDIO_GEOMETRY_H
 #define LEITMOTIF_ENCODE_AUDIO_GEOMETRY_H
 
-#include "nn/codec-plan.h"
+#include "nn/cutting.h"
 
 /* How many frames of samples beyond each end of [a, b) the frames [a, b) depend on, up to the LSTM. */
 struct sides geometry_encoder_margins(const struct codec_config *codec);
