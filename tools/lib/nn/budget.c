@@ -57,8 +57,7 @@ bool budget_holds(const struct budget *budget, const struct memory_plan *plan)
     return memory_plan_total(plan) <= budget->allowed;
 }
 
-/* "7.92 GB allowed", and where another limit holds, whose it is; yours. */
-static char *limit_text(const struct budget *budget)
+char *budget_limit(const struct budget *budget)
 {
     char *size = memory_text(budget->allowed), *text;
     if (budget->by_option)
@@ -73,7 +72,7 @@ static char *limit_text(const struct budget *budget)
 
 int budget_refuse(const struct budget *budget, const struct memory_plan *plan, const char *advice, const char *what, ...)
 {
-    char subject[SUBJECT_SIZE], *needed = memory_text(memory_plan_total(plan)), *limit = limit_text(budget);
+    char subject[SUBJECT_SIZE], *needed = memory_text(memory_plan_total(plan)), *limit = budget_limit(budget);
     va_list arguments;
     va_start(arguments, what);
     vsnprintf(subject, sizeof subject, what, arguments);

@@ -31,6 +31,8 @@ int64_t budget_workspaces(struct device device);
 
 bool budget_holds(const struct budget *budget, const struct memory_plan *plan);
 
+char *budget_limit(const struct budget *budget); /* "7.92 GB allowed", or another limit and whose it is; yours to free() */
+
 /* Always -1: "WHAT needs 8.10 GB; 7.92 GB allowed; ADVICE", "...; 7.92 GB free on cuda:0 (NVIDIA ...); ADVICE", or on a CPU
  * where the program has set `allowed` itself "...; this machine has 7.92 GB; ADVICE". */
 int budget_refuse(const struct budget *budget, const struct memory_plan *plan, const char *advice, const char *what, ...)
