@@ -180,16 +180,26 @@ static void frames_of_the_published_codec_reach_one_neighbour(void **state)
     assert_int_equal(geometry_margins(&config).right, 1);
 }
 
+static int cut_within(struct cutting *cutting, int64_t memory)
+{
+    *cutting = (struct cutting){geometry_plan, "decoding", &codec.config, .channels = 1};
+    return cutting_open(cutting, (struct device){DEVICE_CPU, 0}, memory);
+}
+
 static void a_limit_shortens_the_chunk_or_is_refused(void **state)
 {
-    struct chunking chunking;
+    struct cutting cutting;
+    struct memory_plan plan = {0};
     (void)state;
-    assert_int_equal(geometry_plan(&codec.config, 1, 0, &chunking), 0);
-    assert_int_equal(chunking.chunk, CHUNK_DEFAULT_FRAMES);
-    int64_t least = geometry_weight_bytes(&codec.config) + geometry_work_bytes(&codec.config, 1, chunking_of(CHUNK_LEAST_FRAMES));
-    assert_int_equal(geometry_plan(&codec.config, 1, least, &chunking), 0);
-    assert_int_equal(chunking.chunk, CHUNK_LEAST_FRAMES);
-    assert_int_equal(geometry_plan(&codec.config, 1, least - 1, &chunking), -1);
+    assert_int_equal(cut_within(&cutting, 0), 0);
+    assert_int_equal(cutting.chunking.chunk, CHUNK_DEFAULT_FRAMES);
+    geometry_plan(&plan, &codec.config, 1, chunking_of(CHUNK_LEAST_FRAMES), (struct device){DEVICE_CPU, 0});
+    int64_t least = memory_plan_total(&plan);
+    assert_int_equal(cut_within(&cutting, least), 0);
+    assert_int_equal(cutting.chunking.chunk, CHUNK_LEAST_FRAMES);
+    assert_int_equal(memory_plan_total(&cutting.plan), least);
+    assert_int_equal(cut_within(&cutting, least - 1), -1);
+    assert_non_null(strstr(failure_text(), "decoding needs "));
     assert_non_null(strstr(failure_text(), "MB allowed; give --memory"));
     failure_clear();
 }

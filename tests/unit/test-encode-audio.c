@@ -172,17 +172,26 @@ static void margins_of_the_published_codecs(void **state)
     }
 }
 
+static int cut_within(struct cutting *cutting, int64_t memory)
+{
+    *cutting = (struct cutting){geometry_encoder_plan, "encoding", &encoder.config, .channels = 1};
+    return cutting_open(cutting, (struct device){DEVICE_CPU, 0}, memory);
+}
+
 static void a_limit_shortens_the_chunk_or_is_refused(void **state)
 {
-    struct chunking chunking;
+    struct cutting cutting;
+    struct memory_plan plan = {0};
     (void)state;
-    assert_int_equal(geometry_encoder_plan(&encoder.config, 1, 0, &chunking), 0);
-    assert_int_equal(chunking.chunk, CHUNK_DEFAULT_FRAMES);
-    int64_t least = geometry_encoder_weight_bytes(&encoder.config) +
-                    geometry_encoder_work_bytes(&encoder.config, 1, chunking_of(CHUNK_LEAST_FRAMES));
-    assert_int_equal(geometry_encoder_plan(&encoder.config, 1, least, &chunking), 0);
-    assert_int_equal(chunking.chunk, CHUNK_LEAST_FRAMES);
-    assert_int_equal(geometry_encoder_plan(&encoder.config, 1, least - 1, &chunking), -1);
+    assert_int_equal(cut_within(&cutting, 0), 0);
+    assert_int_equal(cutting.chunking.chunk, CHUNK_DEFAULT_FRAMES);
+    geometry_encoder_plan(&plan, &encoder.config, 1, chunking_of(CHUNK_LEAST_FRAMES), (struct device){DEVICE_CPU, 0});
+    int64_t least = memory_plan_total(&plan);
+    assert_int_equal(cut_within(&cutting, least), 0);
+    assert_int_equal(cutting.chunking.chunk, CHUNK_LEAST_FRAMES);
+    assert_int_equal(memory_plan_total(&cutting.plan), least);
+    assert_int_equal(cut_within(&cutting, least - 1), -1);
+    assert_non_null(strstr(failure_text(), "encoding needs "));
     assert_non_null(strstr(failure_text(), "MB allowed; give --memory"));
     failure_clear();
 }
