@@ -51,6 +51,8 @@ that 'of less memory' test "$(fake_report peak_bytes)" -lt 4000000
 that 'and the same sound' waves_agree gpu.wav small.wav
 check 'as --memory has it' 0 '' '' -- encode --output small.tokens --device cuda --memory 106M
 that 'the same codes' cmp cpu.tokens small.tokens
+check 'with libraries that take their share of it' 0 '' '' -- env FAKE_GPU_WORKSPACE=32M "$BIN/decode-audio" --model "$TINY" --tokens tokens --output small.wav --device cuda --memory 103M
+that 'and the same sound' waves_agree gpu.wav small.wav
 too_full='MB free on cuda:0 \(Fake GPU\); use --device cpu, or free memory there$'
 check 'too little for the weights of T5' 1 '' "^encode-text: a prompt of 1 token needs [0-9.]+ MB; 60\.00 $too_full" -- \
     env FAKE_GPU_MEMORY=766M "$BIN/encode-text" --model "$TINY" --prompt a --output no.st --device cuda
