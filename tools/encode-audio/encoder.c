@@ -46,6 +46,7 @@ int encoder_open(struct encoder *encoder, const struct codec_config *config, con
     checkpoint_ignore(checkpoint, CODEC_PREFIX "decoder.layers.*");
     if (!failed())
         checkpoint_finish(checkpoint, CODEC_PREFIX);
+    weights_settle(&encoder->weights);
     encoder->weights.checkpoint = NULL;
     checkpoint_close(checkpoint);
     if (!failed())

@@ -146,6 +146,7 @@ int t5_open(struct t5 *t5, const struct text_config *config, struct checkpoint *
         take_block(t5, &t5->blocks[i], prefix, i);
     take_position_bias(t5, prefix);
     t5->final_norm = weights_take(&t5->weights, TENSOR_F32, SHAPE(config->width), "%sencoder.final_layer_norm.weight", prefix);
+    weights_settle(&t5->weights);
     if (!*prefix) { /* the other half of a T5 by itself */
         checkpoint_ignore(checkpoint, "decoder.*");
         checkpoint_ignore(checkpoint, "lm_head.*");
