@@ -5,8 +5,8 @@
 
 #include "base/clock.h"
 #include "base/failure.h"
-#include "base/machine.h"
 #include "base/memory.h"
+#include "nn/budget.h"
 #include "sample-tokens/philox.h"
 
 static const struct sampling USUAL = {.temperature = 1, .top_k = 250};
@@ -14,20 +14,17 @@ static const double USUAL_GUIDANCE = 3;
 
 static int check_memory(struct load *load, struct checkpoint *checkpoint)
 {
+    const struct engine_settings *settings = &load->settings;
     struct memory_plan plan = {0};
-    if (load->operations->plan_weights(load->model, checkpoint, load->settings.weights, &plan))
+    struct budget budget;
+    if (budget_open(&budget, settings->device, 0) || load->operations->plan_weights(load->model, checkpoint, settings->weights, &plan))
         return -1;
-    load->operations->plan_work(load->model, &load->settings, &plan);
-    load->planned = memory_plan_total(&plan);
-    int64_t available = memory_available();
-    if (!available || load->planned <= available)
-        return 0;
-    char *needed = memory_text(load->planned), *free_now = memory_text(available);
-    fail("'%s' with %d track%s of %lld frames needs %s; %s are free; give fewer --tracks or less --late", load->model->name,
-         load->settings.slots, load->settings.slots == 1 ? "" : "s", (long long)load->settings.positions, needed, free_now);
-    free(needed);
-    free(free_now);
-    return -1;
+    load->operations->plan_work(load->model, settings, &plan);
+    budget.allowed = budget.sensible;
+    load->refused = !budget_holds(&budget, &plan);
+    return load->refused ? budget_refuse(&budget, &plan, "give fewer --tracks or less --late", "'%s' with %d track%s of %lld frames",
+                                         load->model->name, settings->slots, settings->slots == 1 ? "" : "s", (long long)settings->positions)
+                         : 0;
 }
 
 int load_open(struct load *load, const struct engine_operations *operations, const struct model *model, struct checkpoint *checkpoint,

@@ -26,10 +26,10 @@ struct load {
     struct track tracks[MOST_SLOTS];
     struct sampler sampler;
     float *guided;                   /* [K, vocabulary] scratch */
-    int64_t planned;                 /* bytes */
+    bool refused;                    /* load_open failed since the device has not the memory */
 };
 
-/* Refuses what this machine has no memory for at present. */
+/* Refuses what the device has no memory for at present. */
 int load_open(struct load *load, const struct engine_operations *operations, const struct model *model, struct checkpoint *checkpoint,
               const struct engine_settings *settings);
 void load_close(struct load *load); /* accepts all-zero and half-open */
