@@ -184,7 +184,7 @@ if [ -n "${ASAN_OPTIONS:-}${TSAN_OPTIONS:-}" ]; then
     skip 'half a batch that the system refuses' 'a sanitizer needs more address space'
 else
     needed=$(below --duration 30 --batch 64)
-    check 'half a batch that the system refuses' 0 '' '' -- limited $((needed / 1024 * 13 / 16)) "$BIN/sample-tokens" --model "$TINY" --condition drums.condition \
+    check 'half a batch that the system refuses' 0 '' '; going on with 32 tracks at once instead of 64$' -- limited $((needed / 1024 * 13 / 16)) "$BIN/sample-tokens" --model "$TINY" --condition drums.condition \
         --device cpu --threads 1 --duration 30 --batch 64 --output half.tokens
     that 'gives the same tokens' cmp <(first_frames half.tokens 97) <(first_frames audition.tokens 97)
     check 'which it refuses, too' 1 '' "cannot allocate [0-9]+ MB: .*; close other programs" -- limited $((needed / 1024 * 7 / 16)) "$BIN/sample-tokens" --model "$TINY" \

@@ -69,7 +69,7 @@ static int open_codec(const struct tool_run *run, const struct model *model, str
     struct device device;
     if (geometry_plan(&model->codec, model->language.channels, process->memory, chunking))
         return failure_within("'%s'", model->name);
-    if (libtorch_open(run->threads) || device_resolve(process->device, &device))
+    if (device_open(process->device, run->threads, process->memory, &device))
         return -1;
     return codec_open(codec, &model->codec, model->folder, device);
 }

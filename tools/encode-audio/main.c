@@ -95,7 +95,7 @@ static int open_workshop(struct workshop *shop, const struct tool_run *run)
 {
     const struct neural_settings *process = run->process;
     shop->memory = process->memory;
-    if (model_open(&shop->model, process->model) || libtorch_open(run->threads) || device_resolve(process->device, &shop->device))
+    if (model_open(&shop->model, process->model) || device_open(process->device, run->threads, process->memory, &shop->device))
         return -1;
     shop->identity = model_identity(&shop->model);
     return failed() ? -1 : 0;

@@ -164,7 +164,7 @@ static int open_tokenizer(struct encoder *encoder)
 static int open_t5(struct encoder *encoder, const char *request, int threads)
 {
     struct device device;
-    if (libtorch_open(threads) || device_resolve(request, &device))
+    if (device_open(request, threads, encoder->memory, &device))
         return -1;
     encoder->on_cpu = device.kind == DEVICE_CPU;
     if (check_memory(encoder, 1))

@@ -29,7 +29,9 @@ struct schedule {
     struct engine_settings start; /* without the sizes of any job */
     struct engine *engine;        /* of the present round */
     struct sampler sampler;
-    struct place *places;         /* [slots] */
+    struct place *places;         /* [slots when the round began]; those past the present slots wait for a free one */
+    int room;                     /* of places */
+    bool halved;                  /* the batch, in the present round */
     enum job_state *states;       /* [jobs] */
     size_t next;                  /* no ready job before this one */
 };
@@ -122,6 +124,19 @@ static void end_job(struct schedule *schedule, struct place *place)
     tool_job_end(schedule->run, place->job, result);
 }
 
+/* A track that had to leave its slot when the batch was halved into a free place; false: none waits. */
+static bool resume_job(struct schedule *schedule, struct place *place)
+{
+    for (struct place *waiting = schedule->places + schedule->setup->settings.slots; waiting < schedule->places + schedule->room; waiting++) {
+        if (!waiting->busy)
+            continue;
+        *place = *waiting;
+        waiting->busy = false;
+        return true;
+    }
+    return false;
+}
+
 /* The next job that is ready into a free place; false: none is left. */
 static bool start_job(struct schedule *schedule, struct place *place)
 {
@@ -157,14 +172,23 @@ static int begin_window(struct schedule *schedule, struct place *place, int slot
     return operations->admit(schedule->engine, slot, condition, chroma, take_guided(&place->take));
 }
 
+/* A device may refuse memory within the plan all the same: to other programs, to its libraries. */
+static bool may_halve(const struct schedule *schedule)
+{
+    return failed() && device_refused_memory() && !schedule->halved && schedule->setup->settings.slots > 1;
+}
+
+/* The feeds of the next step. 0: there are none, or may_halve() now. */
 static int collect_feeds(struct schedule *schedule, struct engine_feed *feeds)
 {
     int count = 0;
     for (int slot = 0; slot < schedule->setup->settings.slots; slot++) {
         struct place *place = &schedule->places[slot];
-        if (!place->busy && !start_job(schedule, place))
+        if (!place->busy && !resume_job(schedule, place) && !start_job(schedule, place))
             continue;
         if (take_window_begins(&place->take) && begin_window(schedule, place, slot)) {
+            if (may_halve(schedule))
+                return 0;
             end_job(schedule, place);
             continue;
         }
@@ -177,11 +201,11 @@ static int collect_feeds(struct schedule *schedule, struct engine_feed *feeds)
 static void show_progress(const struct schedule *schedule)
 {
     int64_t done = 0, total = 0;
-    for (int slot = 0; slot < schedule->setup->settings.slots; slot++) {
-        if (!schedule->places[slot].busy)
+    for (int i = 0; i < schedule->room; i++) {
+        if (!schedule->places[i].busy)
             continue;
-        done += schedule->places[slot].take.steps_done;
-        total += schedule->places[slot].take.steps;
+        done += schedule->places[i].take.steps_done;
+        total += schedule->places[i].take.steps;
     }
     if (total)
         progress_step("sample", done, total);
@@ -210,43 +234,95 @@ static void fail_feeds(struct schedule *schedule, const struct engine_feed *feed
     free(text);
 }
 
-static void run_jobs(struct schedule *schedule)
-{
-    struct engine_feed feeds[MOST_SLOTS];
-    for (;;) {
-        int count = collect_feeds(schedule, feeds);
-        if (count == 0 && schedule->next >= schedule->run->count)
-            return;
-        if (count && schedule->setup->engine->step(schedule->engine, feeds, count)) {
-            fail_feeds(schedule, feeds, count);
-            continue;
-        }
-        accept_feeds(schedule, feeds, count);
-    }
-}
-
-/* What the plan allows may be refused all the same: then half the batch is tried, once. */
 static int open_engine(struct schedule *schedule)
 {
     struct setup *setup = schedule->setup;
     schedule->engine = setup->engine->open(&setup->model, setup->checkpoint, &setup->settings);
-    if (!schedule->engine && setup->settings.slots > 1) {
-        failure_clear();
-        setup->settings.slots /= 2;
-        schedule->engine = setup->engine->open(&setup->model, setup->checkpoint, &setup->settings);
-    }
     return schedule->engine ? 0 : -1;
+}
+
+/* Half the batch, after a refused allocation. */
+static void halve(struct schedule *schedule)
+{
+    struct engine_settings *settings = &schedule->setup->settings;
+    note("%s; going on with %d tracks at once instead of %d", failure_text(), settings->slots / 2, settings->slots);
+    failure_clear();
+    settings->slots /= 2;
+    schedule->halved = true;
+}
+
+/* The engine anew, for half as many; every track goes back to the beginning of its window, which gives the same tokens again. */
+static int shrink(struct schedule *schedule)
+{
+    schedule->setup->engine->close(schedule->engine);
+    halve(schedule);
+    for (int i = 0; i < schedule->room; i++) {
+        if (schedule->places[i].busy)
+            take_rewind(&schedule->places[i].take);
+        schedule->places[i].admitted = NULL;
+    }
+    return open_engine(schedule);
+}
+
+static bool all_done(const struct schedule *schedule)
+{
+    for (int i = 0; i < schedule->room; i++)
+        if (schedule->places[i].busy)
+            return false;
+    return schedule->next >= schedule->run->count;
+}
+
+/* 0 when all jobs have ended, well or not; -1 when there is no engine any more. */
+static int run_jobs(struct schedule *schedule)
+{
+    struct engine_feed feeds[MOST_SLOTS];
+    for (;;) {
+        int count = collect_feeds(schedule, feeds);
+        bool stepped = count == 0 || schedule->setup->engine->step(schedule->engine, feeds, count) == 0;
+        if (may_halve(schedule)) {
+            if (shrink(schedule))
+                return -1;
+        } else if (!stepped) {
+            fail_feeds(schedule, feeds, count);
+        } else if (count) {
+            accept_feeds(schedule, feeds, count);
+        } else if (all_done(schedule)) {
+            return 0;
+        }
+    }
+}
+
+/* After what kept the engine from going on: the tracks on their way fail of it, and then all others. */
+static void fail_all(struct schedule *schedule)
+{
+    struct engine_feed feeds[MOST_SLOTS];
+    int count = 0;
+    for (int i = 0; i < schedule->room; i++)
+        if (schedule->places[i].busy)
+            feeds[count++].slot = i;
+    char *text = copy_string(failure_text());
+    fail_feeds(schedule, feeds, count);
+    fail("%s", text);
+    free(text);
 }
 
 static int run_round(struct schedule *schedule)
 {
-    if (open_engine(schedule))
+    schedule->halved = false;
+    schedule->room = schedule->setup->settings.slots;
+    if (open_engine(schedule) && schedule->setup->settings.slots > 1) {
+        halve(schedule);
+        open_engine(schedule);
+    }
+    if (!schedule->engine)
         return -1;
-    schedule->places = allocate((size_t)schedule->setup->settings.slots, sizeof *schedule->places);
-    run_jobs(schedule);
+    schedule->places = allocate((size_t)schedule->room, sizeof *schedule->places);
+    int result = run_jobs(schedule);
+    if (result)
+        fail_all(schedule);
     free(schedule->places);
     schedule->setup->engine->close(schedule->engine);
-    return 0;
+    return result;
 }
 
 static struct schedule schedule_of(struct tool_run *run, struct setup *setup)
@@ -273,6 +349,11 @@ static void print_plan(const struct setup *setup, const struct engine_settings *
     printf("model     %s\n", setup->model.name);
     printf("engine    %s on %s, weights %s, cache %s, batch %d\n", setup->engine->name, device_text(sizes->device),
            storage_name(sizes->weights), storage_name(sizes->cache), sizes->slots);
+    if (sizes->device.kind != DEVICE_CPU) {
+        char *limit = budget_limit(&setup->budget);
+        printf("memory    %s\n", limit);
+        free(limit);
+    }
     printf("work      %" PRId64 " frames in %zu window%s, %" PRId64 " steps of %" PRId64 " row%s\n\n", take->total, take->windows.count,
            take->windows.count == 1 ? "" : "s", take->steps, sizes->rows, sizes->rows == 1 ? "" : "s");
     memory_plan_print(plan, stdout);

@@ -5,16 +5,16 @@
 #include <string.h>
 
 #include "base/failure.h"
-#include "base/machine.h"
 #include "base/memory.h"
 #include "base/progress.h"
 #include "base/text.h"
 #include "cpu/pool.h"
 #include "libtorch/finder.h"
 
-/* Tracks at once that `auto` takes at most. Guided, two rows each, they fill the blocks of MOST_ROWS rows that weights are
- * read for once; from there on more tracks gain nothing (docs/performance.md). */
-enum { AUTO_SLOTS = 16 };
+/* Tracks at once that `auto` takes at most. On a CPU: guided, two rows each, they fill the blocks of MOST_ROWS rows that weights
+ * are read for once; from there on more tracks gain nothing (docs/performance.md). On a GPU: they fill the rows that every
+ * product has there, so that no track's numbers depend on how many there are (docs/engine-torch.md). */
+enum { AUTO_SLOTS_CPU = 16, AUTO_SLOTS_GPU = 8 };
 
 static bool is(const char *option, const char *value)
 {
@@ -74,7 +74,7 @@ static int open_device(struct setup *setup, const struct options *options, int t
             note("device auto: cpu (%s)", reason ? reason : "engine cpu was asked for");
         return 0;
     }
-    return libtorch_open(threads) || device_resolve(options->device, &setup->settings.device) ? -1 : 0;
+    return device_open(options->device, threads, options->memory, &setup->settings.device);
 }
 
 static int resolve(struct setup *setup, const struct options *options, int threads)
@@ -102,6 +102,8 @@ int setup_open(struct setup *setup, const struct options *options, int threads)
         return -1;
     if (resolve(setup, options, threads))
         return -1;
+    if (budget_open(&setup->budget, setup->settings.device, options->memory))
+        return -1;
     setup->checkpoint = checkpoint_open(setup->model.folder);
     if (!setup->checkpoint)
         return -1;
@@ -125,6 +127,8 @@ int setup_plan(struct setup *setup, const struct engine_settings *settings, stru
         return -1;
     *plan = *weights;
     setup->engine->plan_work(&setup->model, settings, plan);
+    if (settings->device.kind != DEVICE_CPU)
+        memory_plan_add(plan, "libraries", budget_workspaces(settings->device));
     return 0;
 }
 
@@ -133,9 +137,9 @@ int setup_plan(struct setup *setup, const struct engine_settings *settings, stru
 bool setup_holds(struct setup *setup, const struct engine_settings *settings)
 {
     struct memory_plan plan = {0};
-    if (setup->options->memory == 0)
+    if (setup->budget.allowed == INT64_MAX)
         return true;
-    return setup_plan(setup, settings, &plan) == 0 && memory_plan_total(&plan) <= setup->options->memory;
+    return setup_plan(setup, settings, &plan) == 0 && budget_holds(&setup->budget, &plan);
 }
 
 /* The most whole seconds of one track that fit, in its first window, which begins with `prompt` frames; 0: none. */
@@ -183,19 +187,21 @@ static char *advice(struct setup *setup, struct engine_settings settings, double
     int64_t shorter = longest_fit(setup, exact, seconds, prompt);
     if (shorter)
         return format_string("try --duration %lld%s%s%s", (long long)shorter, weights, cache, batch);
-    return copy_string("no setting makes it fit: use a smaller model");
+    return copy_string(settings.device.kind == DEVICE_CPU ? "no setting makes it fit: use a smaller model"
+                                                          : "no setting makes it fit: use a smaller model, or --device cpu");
 }
 
 int setup_choose_batch(struct setup *setup, const struct engine_settings *sizes, size_t jobs)
 {
     struct engine_settings settings = *sizes;
-    if (!automatic(setup->options->batch) || setup->engine != &ENGINE_CPU)
+    bool on_cpu = settings.device.kind == DEVICE_CPU;
+    size_t most = on_cpu ? AUTO_SLOTS_CPU : AUTO_SLOTS_GPU;
+    if (!automatic(setup->options->batch) || (on_cpu && setup->engine != &ENGINE_CPU))
         return sizes->slots;
-    int64_t allowed = setup->options->memory ? setup->options->memory : memory_available() / 10 * 9;
-    settings.slots = jobs < AUTO_SLOTS ? (int)jobs : AUTO_SLOTS;
+    settings.slots = (int)(jobs < most ? jobs : most);
     for (; settings.slots > 1; settings.slots--) {
         struct memory_plan plan = {0};
-        if (setup_plan(setup, &settings, &plan) || memory_plan_total(&plan) <= allowed)
+        if (setup_plan(setup, &settings, &plan) || memory_plan_total(&plan) <= setup->budget.sensible)
             break;
     }
     return settings.slots;
@@ -208,13 +214,13 @@ int setup_fits(struct setup *setup, const struct engine_settings *settings, doub
         return 0;
     if (setup_plan(setup, settings, &plan))
         return -1;
-    char *needed = memory_text(memory_plan_total(&plan)), *allowed = memory_text(setup->options->memory);
+    char *needed = memory_text(memory_plan_total(&plan)), *limit = budget_limit(&setup->budget);
     char *tracks = settings->slots == 1 ? copy_string("one track") : format_string("%d tracks", settings->slots);
     char *what = advice(setup, *settings, seconds, prompt);
-    fail("'%s' in %s needs %s for %s of %g s; %s allowed; %s", setup->model.name, storage_name(settings->weights), needed, tracks,
-         seconds, allowed, what);
+    fail("'%s' in %s needs %s for %s of %g s; %s; %s", setup->model.name, storage_name(settings->weights), needed, tracks, seconds,
+         limit, what);
     free(needed);
-    free(allowed);
+    free(limit);
     free(tracks);
     free(what);
     return -1;

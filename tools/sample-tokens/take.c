@@ -296,6 +296,13 @@ int64_t take_prompt(const struct take *take)
     return take->windows.items[0].prompt;
 }
 
+void take_rewind(struct take *take)
+{
+    if (take->fed)
+        take->steps_done -= take->fed - take->windows.items[take->window].prompt;
+    take->fed = 0;
+}
+
 void take_feed(struct take *take, struct engine_feed *feed)
 {
     const struct window *window = &take->windows.items[take->window];

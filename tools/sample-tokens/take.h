@@ -57,6 +57,9 @@ const struct condition *take_condition(const struct take *take); /* of the prese
 const int32_t *take_chroma(const struct take *take);             /* of the present window, or NULL */
 bool take_guided(const struct take *take);                       /* under them */
 
+/* Back to the beginning of its window: what is fed from there on gives the same tokens. */
+void take_rewind(struct take *take);
+
 /* Sets columns and ids of the next feed, which stay valid until take_accept. */
 void take_feed(struct take *take, struct engine_feed *feed);
 int take_accept(struct take *take, struct sampler *sampler, const struct engine_feed *feed);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/failure.h"
+#include "libtorch/cuda.h"
 
 /* The release whose argument lists are written down here, not the one that runs. */
 static const uint64_t BUILT_FOR = (UINT64_C(2) << 56) | (UINT64_C(11) << 48);
@@ -154,10 +155,17 @@ struct tensor *operation(const char *name, const char *overload, const struct ar
     return result;
 }
 
+static _Thread_local bool refused_memory;
+
+
+bool device_refused_memory(void) { return refused_memory; }
+
 int libtorch_failure(const char *what)
 {
     const char *text = torch.torch_exception_get_what_without_backtrace ? torch.torch_exception_get_what_without_backtrace() : NULL;
-    if (!text || !*text)
+    bool known = text && *text;
+    refused_memory = known ? strstr(text, "out of memory") || strstr(text, "allocate memory") : cuda_begun();
+    if (!known)
         return fail("libtorch cannot do '%s': it wrote the reason to stderr", what);
     size_t length = strcspn(text, "\n"); /* what follows is where in libtorch, not why */
     return fail("libtorch cannot do '%s': %.*s", what, (int)(length < MAX_REASON ? length : MAX_REASON), text);

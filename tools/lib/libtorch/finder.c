@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "libtorch/driver.h"
 
 enum { MAX_PATH_FILE = 4096 };
 
@@ -100,9 +101,9 @@ char *libtorch_find_cpu(const char *library)
 const char *libtorch_lacks_gpu(void)
 {
     if (access("/dev/nvidiactl", F_OK) && access("/dev/dxg", F_OK)) /* the latter under WSL 2 */
-        return "no NVIDIA GPU is here";
+        return driver_absence();
     char *library = libtorch_find(), *cuda = library ? beside(library, "libtorch_cuda.so") : NULL;
-    const char *reason = cuda ? NULL : library ? "this libtorch is built for CPUs only" : "there is no libtorch, which a GPU needs";
+    const char *reason = cuda ? NULL : library ? NO_CUDA_IN_LIBTORCH : "there is no libtorch, which a GPU needs";
     failure_clear(); /* the tool that needs libtorch will say that it is missing */
     free(library);
     free(cuda);

@@ -12,6 +12,8 @@ char *libtorch_find(void);
 /* libtorch_cpu.so beside it, which serves where a CUDA build lacks NVIDIA's packages; yours, or NULL. */
 char *libtorch_find_cpu(const char *library);
 
+#define NO_CUDA_IN_LIBTORCH "no CUDA in this libtorch"
+
 /* Why --device auto would take no GPU here, as far as files tell (the driver's device, a CUDA build of libtorch); NULL: it would. */
 const char *libtorch_lacks_gpu(void);
 

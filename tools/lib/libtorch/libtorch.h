@@ -38,6 +38,8 @@ int device_check(const char *request_or_null);
  * allocator reads the environment then. On a GPU all work of this thread goes to one stream of its own, float32 is
  * computed as float32, and operations are those that give the same bits again. Call once, first. */
 int device_open(const char *request_or_null, int threads, int64_t memory, struct device *device);
+/* What device_open does once libtorch is open. */
+int device_resolve(const char *request_or_null, struct device *device);
 const char *device_text(struct device device); /* "cpu", "cuda:0" */
 const char *device_name(struct device device); /* "NVIDIA GeForce RTX 3080"; "CPU" */
 

@@ -37,6 +37,8 @@ typedef struct value_string *string_handle;
     /* new tensors: rank, sizes, strides in elements, element type, device type and index */                           \
     REQUIRED(int32_t, aoti_torch_empty_strided,                                                                        \
              (int64_t, const int64_t *, const int64_t *, int32_t, int32_t, int32_t, struct tensor **))                 \
+    REQUIRED(int32_t, aoti_torch_empty_strided_pinned,                                                                 \
+             (int64_t, const int64_t *, const int64_t *, int32_t, int32_t, int32_t, struct tensor **))                 \
     /* data, rank, sizes, strides, offset, type, device type, index, result, layout, metadata, its size */             \
     REQUIRED(int32_t, aoti_torch_create_tensor_from_blob_v2,                                                           \
              (void *, int64_t, const int64_t *, const int64_t *, int64_t, int32_t, int32_t, int32_t, struct tensor **, \

@@ -27,6 +27,16 @@ struct tensor *tensor_mul(struct tensor *a, struct tensor *b)
     return operation("aten::mul", "Tensor", ARGUMENTS(of_tensor(a), of_tensor(b)));
 }
 
+struct tensor *tensor_less_equal(struct tensor *a, struct tensor *b)
+{
+    return operation("aten::le", "Tensor", ARGUMENTS(of_tensor(a), of_tensor(b)));
+}
+
+struct tensor *tensor_where(struct tensor *condition, struct tensor *a, struct tensor *b)
+{
+    return operation("aten::where", "self", ARGUMENTS(of_tensor(condition), of_tensor(a), of_tensor(b)));
+}
+
 struct tensor *tensor_relu(struct tensor *x) { return unary("aten::relu", x); }
 
 /* x times the normal distribution function, which is the exact GELU: aten::gelu takes a string, and libtorch's own conversion

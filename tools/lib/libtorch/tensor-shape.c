@@ -95,6 +95,12 @@ struct tensor *tensor_view(struct tensor *x, int rank, const int64_t *shape)
     return reinterpret(x, &layout, 0);
 }
 
+/* view.dtype(Tensor self, ScalarType dtype) */
+struct tensor *tensor_bytes(struct tensor *x)
+{
+    return operation("aten::view", "dtype", ARGUMENTS(of_tensor(tensor_view(x, SHAPE(-1))), of_integer(type_code(TENSOR_U8))));
+}
+
 struct tensor *tensor_narrow(struct tensor *x, int dimension, int64_t start, int64_t length)
 {
     if (!usable(x))
@@ -153,6 +159,18 @@ int tensor_copy(struct tensor *into, struct tensor *from)
     if (!usable(into) || !usable(from))
         return -1;
     return torch.aoti_torch_copy_(into, from, 0) ? libtorch_failure("copy_") : 0;
+}
+
+int tensor_send(struct tensor *into, struct tensor *from)
+{
+    if (!usable(into) || !usable(from))
+        return -1;
+    return torch.aoti_torch_copy_(into, from, 1) ? libtorch_failure("copy_") : 0;
+}
+
+struct tensor *tensor_index_copy(struct tensor *into, int dimension, struct tensor *index, struct tensor *from)
+{
+    return operation("aten::index_copy_", "", ARGUMENTS(of_tensor(into), of_integer(dimension), of_tensor(index), of_tensor(from)));
 }
 
 struct tensor *tensor_pad(struct tensor *x, int64_t left, int64_t right, bool reflect)

@@ -152,6 +152,22 @@ struct tensor *tensor_wrap(void *data, enum tensor_type type, int rank, const in
     return adopt(status, &result, "from_blob");
 }
 
+struct tensor *tensor_pinned(struct device device, enum tensor_type type, int rank, const int64_t *shape)
+{
+    struct tensor *result = NULL;
+    int64_t strides[MAX_RANK];
+    if (device.kind == DEVICE_CPU)
+        return tensor_zeros(CPU, type, rank, shape);
+    if (!libtorch_ready())
+        return NULL;
+    contiguous_strides(rank, shape, strides);
+    int32_t status = torch.aoti_torch_empty_strided_pinned(rank, shape, strides, type_code(type), device_code(CPU), device_slot(CPU), &result);
+    adopt(status, &result, "empty_strided_pinned");
+    if (!failed())
+        memset(tensor_data(result), 0, (size_t)tensor_elements(result) * type_sizes[type]);
+    return failed() ? NULL : result;
+}
+
 struct tensor *tensor_from(struct device device, enum tensor_type type, int rank, const int64_t *shape, const void *data)
 {
     struct scope scope;

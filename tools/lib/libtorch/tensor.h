@@ -52,6 +52,7 @@ int tensor_read(struct tensor *tensor, void *data, size_t bytes); /* to host mem
 struct tensor *tensor_to(struct tensor *x, struct device device, enum tensor_type type); /* same tensor when nothing changes */
 struct tensor *tensor_cast(struct tensor *x, enum tensor_type type);
 struct tensor *tensor_view(struct tensor *x, int rank, const int64_t *shape);  /* view; one size may be -1; x contiguous */
+struct tensor *tensor_bytes(struct tensor *x);                                 /* view: U8 [bytes]; x contiguous */
 struct tensor *tensor_narrow(struct tensor *x, int dimension, int64_t start, int64_t length); /* view */
 struct tensor *tensor_select(struct tensor *x, int dimension, int64_t index);  /* view, one dimension less */
 struct tensor *tensor_transpose(struct tensor *x, int a, int b);               /* view */
