@@ -183,6 +183,13 @@ def wait(device):
 
 
 def measure(decoder, batch, text, frames):
+    try:
+        return measured(decoder, batch, text, frames)
+    except torch.cuda.OutOfMemoryError:
+        return {"tracks": batch, "text_tokens": text, "skipped": "out of memory"}
+
+
+def measured(decoder, batch, text, frames):
     hidden = torch.randn(batch, text, decoder.text_matrix.shape[1], generator=torch.Generator().manual_seed(1))
     generate(decoder, hidden, WARM_STEPS, draw)
     wait(decoder.device)

@@ -33,7 +33,7 @@ struct engine_settings measuring_settings(const struct measuring *measuring)
 
 int measuring_open(struct measuring *measuring, const struct engine_settings *settings)
 {
-    return load_open(&measuring->load, measuring->operations, measuring->model, measuring->checkpoint, settings);
+    return load_open(&measuring->load, measuring->operations, measuring->model, measuring->checkpoint, settings, &measuring->budget);
 }
 
 int measure_steps(struct measuring *measuring, struct cell *cell, int64_t steps)

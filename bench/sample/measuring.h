@@ -21,6 +21,7 @@ struct measuring {
     struct checkpoint *checkpoint;
     struct device device;
     int threads;
+    struct budget budget;         /* from before the first engine */
     struct load load;             /* of the present engine */
     struct bandwidth *bandwidth;
     json_t *cells;

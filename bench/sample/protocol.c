@@ -66,11 +66,18 @@ static json_t *graph_asked(struct device device)
     return device.kind == DEVICE_CPU ? json_null() : json_boolean(!word || strcmp(word, "off") != 0);
 }
 
+static json_t *device_json(struct device device)
+{
+    struct device_memory memory = {0};
+    device_memory(device, &memory);
+    return json_pack("{s:s, s:I}", "name", device_name(device), "memory_bytes", (json_int_t)memory.total);
+}
+
 static json_t *report(const struct measuring *measuring)
 {
     const struct protocol *protocol = measuring->protocol;
-    return json_pack("{s:s, s:o, s:s, s:o, s:s, s:s, s:i, s:O, s:O}", "engine", measuring->operations->name, "kernels",
-                     kernels_name(measuring->operations), "device", device_name(measuring->device), "graph", graph_asked(measuring->device),
+    return json_pack("{s:s, s:o, s:o, s:o, s:s, s:s, s:i, s:O, s:O}", "engine", measuring->operations->name, "kernels",
+                     kernels_name(measuring->operations), "device", device_json(measuring->device), "graph", graph_asked(measuring->device),
                      "weights", protocol->weights, "cache", protocol->cache, "threads", measuring->threads, "steps", measuring->cells,
                      "prefill", measuring->prefill);
 }
@@ -83,9 +90,11 @@ json_t *protocol_run(const struct protocol *protocol, const struct engine_operat
     bool grid = operations == &ENGINE_TORCH;
     measuring.total = grid ? grid_total(protocol) : turns_total(protocol);
     measuring.bandwidth = bandwidth_open(device, (size_t)protocol->buffer, threads);
-    if (measuring.bandwidth && grid)
+    if (measuring.bandwidth)
+        budget_open(&measuring.budget, device, 0);
+    if (!failed() && grid)
         grid_run(&measuring);
-    else if (measuring.bandwidth)
+    else if (!failed())
         turns_run(&measuring);
     bandwidth_close(measuring.bandwidth);
     json_t *result = failed() ? NULL : report(&measuring);
