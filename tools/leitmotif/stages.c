@@ -321,9 +321,11 @@ void stages_plan_take(struct plan *plan, struct plan_take *take)
 json_t *stages_arguments(const struct plan_options *options)
 {
     bool automatic = !options->device || strcmp(options->device, "auto") == 0;
-    bool cuda = automatic ? !libtorch_lacks_gpu() : has_prefix(options->device, "cuda");
+    char *lacks_gpu = automatic ? libtorch_lacks_gpu() : NULL;
+    bool cuda = automatic ? !lacks_gpu : has_prefix(options->device, "cuda");
     char *text = format_string("{\"cache\":\"f16\",\"engine\":\"%s\",\"weights\":\"f16\"}", cuda ? "torch" : "cpu");
     json_t *arguments = json_pack("{s:s}", stages[SAMPLE_TOKENS].program, text);
     free(text);
+    free(lacks_gpu);
     return arguments;
 }

@@ -57,24 +57,23 @@ int options_check(const struct options *options)
     return 0;
 }
 
-/* Engine cpu needs no libtorch, so that is not even looked for where no GPU can be expected. */
-static bool settled_on_cpu(const struct options *options)
+/* Engine cpu needs no libtorch, so that is not even looked for where no GPU can be expected: lacks_gpu says why. */
+static bool settled_on_cpu(const struct options *options, const char *lacks_gpu)
 {
     if (is(options->engine, "torch"))
         return options->dry_run && is(options->device, "cpu");
-    return is(options->engine, "cpu") || is(options->device, "cpu") || (automatic(options->device) && libtorch_lacks_gpu());
+    return is(options->engine, "cpu") || is(options->device, "cpu") || (automatic(options->device) && lacks_gpu);
 }
 
 static int open_device(struct setup *setup, const struct options *options, int threads)
 {
+    char *lacks_gpu = automatic(options->device) ? libtorch_lacks_gpu() : NULL;
+    bool settled = settled_on_cpu(options, lacks_gpu);
     setup->settings.device = (struct device){DEVICE_CPU, 0};
-    if (settled_on_cpu(options)) {
-        const char *reason = libtorch_lacks_gpu();
-        if (is(options->device, "auto"))
-            note("device auto: cpu (%s)", reason ? reason : "engine cpu was asked for");
-        return 0;
-    }
-    return device_open(options->device, threads, options->memory, &setup->settings.device);
+    if (settled && is(options->device, "auto"))
+        note("device auto: cpu (%s)", lacks_gpu ? lacks_gpu : "engine cpu was asked for");
+    free(lacks_gpu);
+    return settled ? 0 : device_open(options->device, threads, options->memory, &setup->settings.device);
 }
 
 static int resolve(struct setup *setup, const struct options *options, int threads)

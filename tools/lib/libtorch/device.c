@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/failure.h"
+#include "base/file.h"
 #include "base/machine.h"
 #include "base/memory.h"
 #include "base/progress.h"
@@ -109,6 +110,11 @@ static char *driver_too_old(const struct driver *driver)
     return reason;
 }
 
+static bool in_container(void)
+{
+    return file_exists("/.dockerenv") || file_exists("/run/.containerenv");
+}
+
 /* Why libtorch can use no GPU, yours; or NULL: then there is at least one. */
 static char *no_gpu(struct driver *driver)
 {
@@ -118,6 +124,10 @@ static char *no_gpu(struct driver *driver)
     if (missing)
         return format_string("libtorch %s lacks '%s'", libtorch_version(), missing);
     char *reason = driver_open(driver);
+    if (driver->absent && in_container()) {
+        free(reason);
+        return copy_string("no NVIDIA driver is here: start the container with --gpus all");
+    }
     return reason ? reason : driver_too_old(driver);
 }
 

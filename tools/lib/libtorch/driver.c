@@ -5,7 +5,6 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-#include "base/file.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "libtorch/cuda-prototypes.h"
@@ -38,21 +37,12 @@ static bool resolve_management(void *library, struct management *table)
 }
 #undef RESOLVE
 
-static bool in_container(void)
-{
-    return file_exists("/.dockerenv") || file_exists("/run/.containerenv");
-}
-
-const char *driver_absence(void)
-{
-    return in_container() ? "no NVIDIA driver is here: start the container with --gpus all" : "no NVIDIA driver is here";
-}
-
 char *driver_open(struct driver *driver)
 {
     void *library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
+    *driver = (struct driver){.absent = !library};
     if (!library)
-        return copy_string(driver_absence());
+        return copy_string("no NVIDIA driver is here");
     if (!resolve_driver(library))
         return copy_string("libcuda.so.1 is not NVIDIA's driver");
     int refused = functions.cuInit(0);

@@ -5,11 +5,13 @@
 #ifndef LEITMOTIF_LIBTORCH_DRIVER_H
 #define LEITMOTIF_LIBTORCH_DRIVER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct driver {
-    int cuda;  /* the newest CUDA it serves: 1000 * major + 10 * minor */
-    int count; /* of GPUs: at least one */
+    bool absent; /* there is none at all */
+    int cuda;    /* the newest CUDA it serves: 1000 * major + 10 * minor */
+    int count;   /* of GPUs: at least one */
 };
 
 /* Why there is no GPU to be used, yours; or NULL: then driver is filled. */
@@ -18,6 +20,5 @@ char *driver_open(struct driver *driver);
 char *driver_number(void);               /* "580.65.06", yours; NULL when it cannot be had */
 char *driver_gpu_name(int index);        /* yours; "a GPU" when the driver does not say */
 int64_t driver_gpu_memory(int index);    /* bytes in all; 0 when the driver does not say */
-const char *driver_absence(void);        /* the reason where there is none: containers are given theirs by an option */
 
 #endif

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/file.h"
 #include "base/memory.h"
@@ -98,14 +97,19 @@ char *libtorch_find_cpu(const char *library)
     return beside(library, "libtorch_cpu.so");
 }
 
-const char *libtorch_lacks_gpu(void)
+static char *libtorch_lacks_cuda(void)
 {
-    if (access("/dev/nvidiactl", F_OK) && access("/dev/dxg", F_OK)) /* the latter under WSL 2 */
-        return driver_absence();
     char *library = libtorch_find(), *cuda = library ? beside(library, "libtorch_cuda.so") : NULL;
     const char *reason = cuda ? NULL : library ? NO_CUDA_IN_LIBTORCH : "there is no libtorch, which a GPU needs";
     failure_clear(); /* the tool that needs libtorch will say that it is missing */
     free(library);
     free(cuda);
-    return reason;
+    return reason ? copy_string(reason) : NULL;
+}
+
+char *libtorch_lacks_gpu(void)
+{
+    struct driver driver;
+    char *reason = driver_open(&driver);
+    return reason ? reason : libtorch_lacks_cuda();
 }

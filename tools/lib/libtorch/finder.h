@@ -14,7 +14,8 @@ char *libtorch_find_cpu(const char *library);
 
 #define NO_CUDA_IN_LIBTORCH "no CUDA in this libtorch"
 
-/* Why --device auto would take no GPU here, as far as files tell (the driver's device, a CUDA build of libtorch); NULL: it would. */
-const char *libtorch_lacks_gpu(void);
+/* Why --device auto would take no GPU here, as far as the driver and libtorch's files tell without loading libtorch; yours to
+ * free(). NULL: it would. */
+char *libtorch_lacks_gpu(void);
 
 #endif
