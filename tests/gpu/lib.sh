@@ -10,7 +10,7 @@
 #
 #   run PROGRAM ARGUMENTS...       the program on the device
 #   sample ARGUMENTS...            sample-tokens on the device, by engine torch
-#   model SHAPE [zeros]            the folder of a model, made if need be; zeros: takes no room on the disk
+#   model SHAPE [sparse]           the folder of a model, made if need be; sparse: its weights are 0 and take no room on the disk
 #   numbers FILE ARRAY i4|i8|f4    an array of a safetensors file, one number a line
 #   equal_frames A B               how many of the first frames of two tokens files are equal
 #   difference A B                 of two columns of numbers: "largest rms rms-of-the-second"
@@ -34,11 +34,11 @@ run() {
 sample() { run sample-tokens --engine torch "$@"; }
 
 model() {
-    local folder=$TEST_MODELS/$1${2:+-$2} zeros=()
-    [ "${2-}" != zeros ] || zeros=(--zeros)
+    local folder=$TEST_MODELS/$1${2:+-$2} sparse=()
+    [ -z "${2-}" ] || sparse=(--sparse)
     if [ ! -e "$folder/config.json" ]; then
         mkdir -p "$TEST_MODELS"
-        "$BIN/../bench/make-model" --shape "$1" ${zeros[@]+"${zeros[@]}"} --tokenizer "$MODEL/spiece.model" --output "$folder" --quiet >&2 || return
+        "$BIN/../bench/make-model" --shape "$1" ${sparse[@]+"${sparse[@]}"} --tokenizer "$MODEL/spiece.model" --output "$folder" --quiet >&2 || return
     fi
     echo "$folder"
 }
