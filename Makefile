@@ -69,6 +69,25 @@ $(BUILD)/fuzz/$1: $(BUILD)/tests/fuzz/$1.o $(call archives,$2)
 endef
 $(eval $(call fuzzer,fuzz-formats,formats base,$(BASE) $(MODEL)))
 
+# The fake GPU (tests/fake-gpu/README.md): libraries around an installed libtorch for CPUs; without one the last is not made.
+FAKE_GPU   := $(BUILD)/fake-gpu
+FAKE_REAL  := $(firstword $(wildcard $(addsuffix /torch/lib/libtorch_cpu.so,$(shell cat libtorch.path /opt/leitmotif/libtorch.path 2>/dev/null))))
+FAKE_REAL  := $(if $(wildcard $(FAKE_REAL:%_cpu.so=%_cuda.so)),,$(FAKE_REAL))
+FAKES      := $(FAKE_GPU)/libcuda.so.1 $(FAKE_GPU)/libnvidia-ml.so.1 $(if $(FAKE_REAL),$(FAKE_GPU)/libtorch.so)
+fake_part   = $(BUILD)/tests/fake-gpu/$1.o
+$(BUILD)/tests/fake-gpu/%.o: CFLAGS += -fPIC -fvisibility=hidden
+$(FAKE_GPU)/libcuda.so.1: $(call fake_part,driver) $(call fake_part,settings)
+$(FAKE_GPU)/libnvidia-ml.so.1: $(call fake_part,management) $(call fake_part,settings)
+$(FAKE_GPU)/libtorch.so: $(filter-out $(call fake_part,driver) $(call fake_part,management),$(patsubst tests/%.c,$(BUILD)/tests/%.o,$(wildcard tests/fake-gpu/*.c)))
+$(FAKE_GPU)/libtorch.so: LINKED = -Wl,--no-as-needed,-rpath,$(dir $(FAKE_REAL)) -Wl,--allow-shlib-undefined $(FAKE_REAL) $(LDLIBS)
+$(FAKE_GPU)/libtorch.so: $(wildcard libtorch.path /opt/leitmotif/libtorch.path)
+$(FAKE_GPU)/scenarios: $(BUILD)/tests/fake-gpu/scenarios/main.o $(call archives,libtorch base)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(call packages,jansson popt libcrypto) $(LDLIBS)
+$(FAKE_GPU)/lib%:
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(LDFLAGS) -shared -o $@ $(filter %.o,$^) $(LINKED)
+
 # bench program NAME, programs whose objects (but main) it links, layers, packages: made of bench/NAME/ and those.
 define bench_program
 BENCHES += $(BUILD)/bench/$1
@@ -84,7 +103,7 @@ $(eval $(call bench_program,int8,sample-tokens,nn libtorch cpu formats base,$(BA
 
 all: $(PROGRAMS:%=$(BUILD)/bin/%)
 .PHONY: tests
-tests: all $(TESTS) $(FUZZERS) $(BENCHES)
+tests: all $(TESTS) $(FUZZERS) $(BENCHES) $(FAKES) $(FAKE_GPU)/scenarios
 
 $(foreach layer,$(LAYERS),$(eval $(BUILD)/lib/$(layer).a: $(call objects,lib/$(layer)) tools/lib/$(layer)))
 $(BUILD)/lib/%.a:
@@ -109,7 +128,7 @@ $(BUILD)/bench/objects/%.o: bench/%.c
 $(BUILD)/tests/%.o: tests/%.c
 	@mkdir -p $(@D)
 	$(call say,CC,$@)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
--include $(wildcard $(BUILD)/*/*.d $(BUILD)/lib/*/*.d $(BUILD)/tests/unit/*.d $(BUILD)/bench/objects/*/*.d)
+-include $(wildcard $(BUILD)/*/*.d $(BUILD)/lib/*/*.d $(BUILD)/tests/unit/*.d $(BUILD)/tests/fake-gpu/*.d $(BUILD)/tests/fake-gpu/scenarios/*.d $(BUILD)/bench/objects/*/*.d)
 
 .PHONY: demo bench clean help
 demo: all ## render pipelines/demo.yaml with the demo model and say where the page is

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The real libtorch for CPUs beneath: its functions, the lock, the texts of errors.
+ */
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fake.h"
+
+struct real real;
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static _Thread_local bool inside, ours;
+static _Thread_local char refusal[512];
+
+__attribute__((constructor)) static void resolve(void)
+{
+    void *library = dlopen("libtorch_cpu.so", RTLD_NOW | RTLD_LOCAL);
+    if (!library) {
+        fprintf(stderr, "fake-gpu: %s\n", dlerror());
+        abort();
+    }
+#define RESOLVE(result, name, arguments) *(void **)&real.name = dlsym(library, #name);
+    LIBTORCH_REQUIRED(RESOLVE) LIBTORCH_OPTIONAL(RESOLVE) REAL_ONLY(RESOLVE)
+#undef RESOLVE
+    *(void **)&real.operator_new = dlsym(library, "_Znwm");
+    *(void **)&real.operator_delete = dlsym(library, "_ZdlPv");
+}
+
+bool enter(void)
+{
+    if (inside)
+        return false;
+    pthread_mutex_lock(&lock);
+    return inside = true;
+}
+
+void leave(void)
+{
+    inside = false;
+    pthread_mutex_unlock(&lock);
+}
+
+int32_t refuse(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(refusal, sizeof refusal, format, arguments);
+    va_end(arguments);
+    ours = true;
+    return 1;
+}
+
+const char *torch_exception_get_what_without_backtrace(void)
+{
+    if (ours)
+        return refusal;
+    return real.torch_exception_get_what_without_backtrace ? real.torch_exception_get_what_without_backtrace() : "";
+}
+
+/* The shims that no operation of the dispatcher stands for: their arguments in a stack as well, so that all are one. */
+static int32_t call_subtract(stack_value *stack)
+{
+    struct tensor *a = (struct tensor *)(uintptr_t)stack[0], *b = (struct tensor *)(uintptr_t)stack[1], *result = NULL;
+    double factor;
+    memcpy(&factor, &stack[2], sizeof factor);
+    int32_t status = real.aoti_torch_aten_subtract_Tensor(a, b, factor, &result);
+    real.aoti_torch_delete_tensor_object(a);
+    real.aoti_torch_delete_tensor_object(b);
+    stack[0] = (uintptr_t)result;
+    return status;
+}
+
+int32_t call_real(const char *name, const char *overload, stack_value *stack, uint64_t built_for)
+{
+    int32_t status = strcmp(name, "direct::subtract") ? real.torch_call_dispatcher(name, overload, stack, built_for) : call_subtract(stack);
+    if (status)
+        ours = false;
+    return status;
+}
