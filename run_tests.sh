@@ -138,7 +138,7 @@ write_results() { # FOLDER-OF-BENCH/RUN
 
 # Models of 12 GB for some minutes under $TMPDIR, one build and one script at a time: what is measured has the machine for itself.
 gpu() {
-    local reason models
+    local reason
     export TEST_DEVICE=${TEST_DEVICE:-cuda} TEST_FACTS=$LOGS/gpu-facts TEST_SECONDS=${TEST_SECONDS:-1800}
     build gcc || return
     reason=$(no_gpu)
@@ -147,10 +147,11 @@ gpu() {
         count gpu "$LOGS/gpu.tap" 0
         return
     fi
-    models=$(mktemp -d) || return
-    trap 'rm -rf "$models"' EXIT
+    TEST_MODELS=$(mktemp -d) || return
+    trap 'rm -rf "$TEST_MODELS"' EXIT
+    export TEST_MODELS
     : >"$TEST_FACTS"
-    TEST_MODELS=$models TEST_RESULTS=$LOGS/gpu-bench JOBS=1 BUILD=${BUILD:-build} run_all gpu tests/gpu/{parity,repeat,memory,bench}.sh
+    TEST_RESULTS=$LOGS/gpu-bench JOBS=1 BUILD=${BUILD:-build} run_all gpu tests/gpu/{parity,repeat,memory,bench}.sh
     grep -h '^# ' "$LOGS"/gpu/*.log | sed 's/^# //'
     write_results "$LOGS/gpu-bench"
 }

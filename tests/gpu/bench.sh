@@ -26,6 +26,7 @@ check 'bench/run' 0 'written: ' '.*' -- "$PROJECT/bench/run" --engine torch --de
     --models "$TEST_MODELS" --results "$results" "${shapes[@]}"
 sed 's/^/# /' "$OUT"
 written=$(sed -n 's/^written: //p' "$OUT")
+written=${written:-nothing}
 that 'every shape has its figures' jq -e '[.shapes[].sampling[0].steps[] | select(.skipped | not) | .steps_per_second, .share_of_bandwidth] | length > 0 and all(. > 0)' "$written"
 if jq -e --arg shape "${shapes[0]}" '.shapes[$shape].torch_eager' "$written" >/dev/null; then
     times=$(jq --arg shape "${shapes[0]}" '.shapes[$shape].ratios.f16 | to_entries | map(select(.key | startswith("times_torch_eager_with_1_"))) | .[0].value' "$written")

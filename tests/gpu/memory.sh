@@ -8,11 +8,10 @@
 read -ra cases <<<"${TEST_MEMORY:-medium:4 large:1}"
 seconds_each=${TEST_MEMORY_DURATION:-30}
 MIB=$((1 << 20)) LIMIT=$((10 << 30))
-# What the driver takes when kernels are first called, and the allocator's rounding: what tools/lib/nn/budget.c sets aside.
-RESERVE=$((256 * MIB))
-# nvidia-smi counts as the driver does, and the fake GPU by the byte.
-GRAIN=$((32 * MIB))
-[ -z "${FAKE_GPU_REPORT-}" ] || GRAIN=0
+# Beside plan and process: what the driver takes when kernels are first called, and the allocator's rounding, for which
+# tools/lib/nn/budget.c sets as much aside. GRAIN: the allocator takes memory by pieces. The fake GPU counts by the byte.
+RESERVE=$((256 * MIB)) GRAIN=$((32 * MIB))
+[ -z "${FAKE_GPU_REPORT-}" ] || RESERVE=0 GRAIN=0
 export CUDA_DEVICE_ORDER=PCI_BUS_ID # as nvidia-smi counts GPUs
 index=${TEST_DEVICE#cuda}
 index=${index#:}
@@ -53,7 +52,9 @@ watched() { # PROGRAM ARGUMENTS...
     return $status
 }
 tracks() { watched sample-tokens --engine torch --model "$folder" --jobs list "$@"; }
-planned() { sample --dry-run --model "$folder" --jobs list "$@" | jq -s 'map(.memory.total) | max'; }
+# Bytes of the plan; of them what libraries take for themselves is an allowance, and the fake GPU has no such libraries.
+planned() { sample --dry-run --model "$folder" --jobs list "$@" | jq -s 'map(.memory) | max_by(.total) | .total'; }
+allowance() { sample --dry-run --model "$folder" --jobs list "$@" | jq -s 'map(.memory.libraries // 0) | max'; }
 mib() { awk "BEGIN { printf \"%.0f MiB\", $1 / $MIB }"; }
 write_jobs() { # TRACKS SHORTEST LONGEST: durations go down from the longest
     jq -nc --argjson tracks "$1" --argjson shortest "$2" --argjson longest "$3" 'range($tracks) | {condition: "condition",
@@ -65,9 +66,10 @@ condition() { "$BIN/encode-text" --device cpu --quiet --model "$folder" --prompt
 folder=$(model tiny) && condition || exit 1
 write_jobs 1 5 5
 check 'the smallest model' 0 '"status":"done"' '.*' -- tracks --batch 1
-context=$((PEAK - $(planned --batch 1)))
+least=$(($(planned --batch 1) - $(allowance --batch 1)))
+context=$((PEAK > least ? PEAK - least : 0))
 echo "# a process takes $(mib $context) beside its plan"
-that 'a process takes something, and less than 2 GiB' test $context -ge 0 -a $context -lt $((2 << 30))
+that 'a process takes less than 2 GiB beside its plan' test $context -lt $((2 << 30))
 fact 'bytes beside the plan' "$context"
 
 for case in "${cases[@]}"; do
@@ -75,13 +77,14 @@ for case in "${cases[@]}"; do
     folder=$(model "$shape" sparse) && condition || exit 1
     write_jobs "$batch" "$seconds_each" "$seconds_each"
     plan=$(planned --batch "$batch")
+    sure=$((plan - $(allowance --batch "$batch")))
     name="$shape, $batch at once, $seconds_each s"
     for limit in '' 10G; do
         check "$name${limit:+, --memory $limit}" 0 '"status":"done"' '.*' -- tracks --batch "$batch" ${limit:+--memory "$limit"}
         that "all tracks are done" test "$(grep -c '"status":"done"' "$OUT")" -eq "$batch"
         echo "# $name${limit:+, --memory $limit}: peak $(mib "$PEAK"), plan $(mib "$plan")"
         that 'the peak is within plan, process and reserve' test "$PEAK" -le $((plan + context + RESERVE))
-        that 'and holds what the plan counts for sure: half of it' test "$PEAK" -ge $((plan / 2))
+        that 'and most of the plan is really taken' test "$PEAK" -ge $((sure / 10 * 7))
         that 'it is below 10 GiB' test "$PEAK" -lt $LIMIT
         fact "$name${limit:+, --memory $limit}" "$(jq -nc --argjson plan "$plan" --argjson peak "$PEAK" '{$plan, $peak}')"
     done
