@@ -73,7 +73,7 @@ $(eval $(call fuzzer,fuzz-formats,formats base,$(BASE) $(MODEL)))
 FAKE_GPU   := $(BUILD)/fake-gpu
 FAKE_REAL  := $(firstword $(wildcard $(addsuffix /torch/lib/libtorch_cpu.so,$(shell cat libtorch.path /opt/leitmotif/libtorch.path 2>/dev/null))))
 FAKE_REAL  := $(if $(wildcard $(FAKE_REAL:%_cpu.so=%_cuda.so)),,$(FAKE_REAL))
-FAKES      := $(FAKE_GPU)/libcuda.so.1 $(FAKE_GPU)/libnvidia-ml.so.1 $(if $(FAKE_REAL),$(FAKE_GPU)/libtorch.so)
+FAKES      := $(FAKE_GPU)/libcuda.so.1 $(FAKE_GPU)/libnvidia-ml.so.1 $(if $(FAKE_REAL),$(FAKE_GPU)/libtorch.so $(FAKE_GPU)/libtorch_cuda.so)
 fake_part   = $(BUILD)/tests/fake-gpu/$1.o
 $(BUILD)/tests/fake-gpu/%.o: CFLAGS += -fPIC -fvisibility=hidden
 $(FAKE_GPU)/libcuda.so.1: $(call fake_part,driver) $(call fake_part,settings)
@@ -81,6 +81,8 @@ $(FAKE_GPU)/libnvidia-ml.so.1: $(call fake_part,management) $(call fake_part,set
 $(FAKE_GPU)/libtorch.so: $(filter-out $(call fake_part,driver) $(call fake_part,management),$(patsubst tests/%.c,$(BUILD)/tests/%.o,$(wildcard tests/fake-gpu/*.c)))
 $(FAKE_GPU)/libtorch.so: LINKED = -Wl,--no-as-needed,-rpath,$(dir $(FAKE_REAL)) -Wl,--allow-shlib-undefined $(FAKE_REAL) $(LDLIBS)
 $(FAKE_GPU)/libtorch.so: $(wildcard libtorch.path /opt/leitmotif/libtorch.path)
+$(FAKE_GPU)/libtorch_cuda.so: # by its name alone the programs know a libtorch for GPUs before they open it
+	@mkdir -p $(@D) && ln -sf libtorch.so $@
 $(FAKE_GPU)/scenarios: $(BUILD)/tests/fake-gpu/scenarios/main.o $(call archives,libtorch base)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -o $@ $^ $(call packages,jansson popt libcrypto) $(LDLIBS)

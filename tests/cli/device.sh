@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# --device: what auto chooses and says, and what a GPU that cannot be used is refused for. The GPUs are fake: a driver, and a
-# libtorch that says it is built for CUDA 13.0 around the real one for CPUs. SPDX-License-Identifier: Apache-2.0
+# --device: what auto chooses and says, what a GPU that cannot be used is refused for, and every program on one. The GPUs are
+# fake (tests/fake-gpu). SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/lib.sh"
 cd "$WORK" || exit 1
 encode=("$BIN/encode-text" --model "$TINY" --prompt x --output out)
@@ -30,38 +30,46 @@ check 'a render tells it once for all its programs' 0 '.' "^device auto: cpu \($
 check 'and nothing where nothing is computed' 0 'reused' '' -- \
     "$BIN/leitmotif" generate 'calm piano' --model demo --duration 0.5 --seed 1 --output calm.wav --workspace w --force
 
-fake_driver() { # CUDA-VERSION INIT-RESULT GPUS
-    mkdir -p driver
-    gcc -shared -fPIC -o driver/libcuda.so.1 -x c - <<C
-#include <stdio.h>
-int cuInit(unsigned flags) { return flags ? 1 : $2; }
-int cuDeviceGetCount(int *count) { *count = $3; return 0; }
-int cuDriverGetVersion(int *version) { *version = $1; return 0; }
-int cuDeviceGetName(char *name, int size, int index) { snprintf(name, size, "Fake GPU %d", index); return 0; }
-C
-}
-mkdir torch
-gcc -shared -fPIC -o torch/libtorch.so -x c - -Wl,--no-as-needed -L"$real" -ltorch_cpu -Wl,-rpath,"$real" -Wl,--allow-shlib-undefined <<'C'
-int aoti_torch_get_current_cuda_stream(void) { return 0; }
-int cudaRuntimeGetVersion(int *version) { *version = 13000; return 0; }
-C
-export LEITMOTIF_LIBTORCH=$WORK/torch
-check 'no driver' 0 '' "^device auto: cpu \(no NVIDIA driver is here.*\)$" -- "${encode[@]}"
-check 'and a GPU asked for' 1 '' "cannot use device 'cuda': no NVIDIA driver is here.*; use --device cpu$" -- "${encode[@]}" --device cuda
-export LD_LIBRARY_PATH=$WORK/driver
-fake_driver 12040 0 1
-check 'an old driver' 0 '' "^device auto: cpu \(NVIDIA's driver is too old: it is for CUDA 12.4, this libtorch for 13.0: install a newer one\)$" -- "${encode[@]}"
-check 'and a GPU asked for' 1 '' "cannot use device 'cuda': NVIDIA's driver is too old: .*; use --device cpu$" -- "${encode[@]}" --device cuda
-fake_driver 13000 100 0
-check 'no GPU' 0 '' "^device auto: cpu \(no GPU is visible to NVIDIA's driver\)$" -- "${encode[@]}"
-fake_driver 13000 0 0
-check 'none of several' 0 '' "^device auto: cpu \(no GPU is visible to NVIDIA's driver\)$" -- "${encode[@]}"
-fake_driver 13000 803 1
-check 'a driver that does not start' 0 '' "^device auto: cpu \(NVIDIA's driver refuses to start \(cuInit: 803\)\)$" -- "${encode[@]}"
-fake_driver 13010 0 2
-check 'more GPUs than there are' 1 '' "cannot use device 'cuda:2': there are 2 GPUs, the first is cuda:0$" -- "${encode[@]}" --device cuda:2
-check 'a GPU is taken' 1 '' '^device auto: cuda:0 \(Fake GPU 0\)
-encode-text: ' -- "${encode[@]}" # which cannot compute
-gcc -shared -o driver/libcuda.so.1 -x c /dev/null
-check 'another library of that name' 0 '' '^device auto: cpu \(libcuda.so.1 is not NVIDIA.s driver\)$' -- "${encode[@]}"
+# With a libtorch for GPUs.
+. "$TESTS/fake-gpu/use.bash"
+fake_gpu 'GPUs' || { finish; exit; }
+no_driver() { env -u LD_LIBRARY_PATH "$@"; }
+check 'no driver' 0 '' '^device auto: cpu \(no NVIDIA driver is here.*\)$' -- no_driver "${encode[@]}"
+check 'and a GPU asked for' 1 '' "cannot use device 'cuda': no NVIDIA driver is here.*; use --device cpu$" -- no_driver "${encode[@]}" --device cuda
+old="NVIDIA's driver 535.104.05 is too old for this libtorch: it serves CUDA 12.4, and 13.0 is needed: install a newer one"
+export FAKE_GPU_CUDA=12040 FAKE_GPU_DRIVER=535.104.05
+check 'an old driver' 0 '' "^device auto: cpu \($old\)$" -- "${encode[@]}"
+check 'and a GPU asked for' 1 '' "^encode-text: cannot use device 'cuda': $old; use --device cpu$" -- "${encode[@]}" --device cuda
+unset FAKE_GPU_CUDA FAKE_GPU_DRIVER
+none="no GPU is visible to NVIDIA's driver"
+check 'no GPU' 0 '' "^device auto: cpu \($none\)$" -- env FAKE_GPU_INIT=100 "${encode[@]}"
+check 'none of several' 0 '' "^device auto: cpu \($none\)$" -- env FAKE_GPU_COUNT=0 "${encode[@]}"
+check 'a driver that does not start' 0 '' "^device auto: cpu \(NVIDIA's driver refuses to start \(cuInit: 803\)\)$" -- env FAKE_GPU_INIT=803 "${encode[@]}"
+check 'one GPU only' 1 '' "^encode-text: cannot use device 'cuda:1': there is 1 GPU, the first is cuda:0$" -- "${encode[@]}" --device cuda:1
+check 'more GPUs than there are' 1 '' "cannot use device 'cuda:2': there are 2 GPUs, the first is cuda:0$" -- env FAKE_GPU_COUNT=2 "${encode[@]}" --device cuda:2
+check 'a GPU without memory' 0 '' '^device auto: cpu \(.*CUDA out of memory.*\)$' -- env FAKE_GPU_MEMORY=450M "${encode[@]}"
+check 'and asked for' 1 '' "^encode-text: cannot use device 'cuda': .*CUDA out of memory" -- env FAKE_GPU_MEMORY=450M "${encode[@]}" --device cuda
+mkdir driver && gcc -shared -o driver/libcuda.so.1 -x c /dev/null
+check 'another library of that name' 0 '' '^device auto: cpu \(libcuda.so.1 is not NVIDIA.s driver\)$' -- env LD_LIBRARY_PATH="$WORK/driver" "${encode[@]}"
+check 'the CPU, though there is a GPU' 0 '' '' -- "${encode[@]}" --device cpu
+that 'which stays untouched' [ "$(fake_report allocations)" -eq 0 ]
+
+# Every program that computes, on a GPU.
+check 'a GPU is taken' 0 '' '^device auto: cuda:0 \(NVIDIA Nothing 2000\)$' -- env FAKE_GPU_NAME='NVIDIA Nothing 2000' "${encode[@]}"
+check 'the second of two' 0 '' '' -- env FAKE_GPU_COUNT=2 "${encode[@]}" --device cuda:1
+that 'and computes' [ "$(fake_report operations)" -gt 20 ]
+sample+=(--weights f32 --cache f32 --engine torch)
+check 'sample-tokens takes it' 0 '' '^device auto: cuda:0 \(Fake GPU\)' -- "${sample[@]}" --device auto
+check 'and as asked' 0 '' '' -- "${sample[@]}" --device cuda
+check 'or not' 0 '' '' -- "${sample[@]}" --device cpu --output tokens.cpu
+codes() { tail -c $((4 * 50 * 4)) "$1"; } # 4 books, 50 frames, I32
+that 'the same tokens' cmp <(codes tokens) <(codes tokens.cpu)
+needed=$("${sample[@]}" --device cuda --dry-run | awk '/^total/ {print $2}')
+check 'within what it says that it needs, libraries and all' 0 '' '' -- env FAKE_GPU_WORKSPACE=32M "${sample[@]}" --device cuda --memory "$needed"
+check 'decode-audio' 0 '' '' -- "$BIN/decode-audio" --model "$TINY" --tokens tokens --output audio.wav --device cuda
+check 'encode-audio, tokens' 0 '' '' -- "$BIN/encode-audio" --model "$TINY" --input audio.wav --as tokens --output again --device cuda
+check 'encode-audio, a melody' 0 '' '' -- "$BIN/encode-audio" --model "$TESTS/parity/tiny-melody" --input audio.wav --as melody --output melody --device cuda
+that 'all of them computed there' [ "$(grep -cE '"operations": [1-9][0-9]' "$FAKE_GPU_REPORT")" -ge 7 ]
+that 'did nothing that a GPU would not forgive' [ -z "$(grep -v '"violations": \[\]' "$FAKE_GPU_REPORT")" ]
+that 'and freed what they took' [ -z "$(grep -v '"live_bytes": 0,' "$FAKE_GPU_REPORT")" ]
 finish

@@ -28,6 +28,8 @@ check 'all that there is beside the context' 0 '^got$' '' -- with FAKE_GPU_MEMOR
 check 'a byte more' 0 '^refused memory$' '' -- with FAKE_GPU_MEMORY=500M allocate_sizes $((50 * MIB + 1))
 check 'blocks of 512 bytes' 0 '^got\nrefused memory$' '' -- with FAKE_GPU_MEMORY=500M allocate_sizes 1 $((50 * MIB - 511))
 check 'a smaller context' 0 '^got$' '' -- env FAKE_GPU_MEMORY=500M FAKE_GPU_CONTEXT=400M "$LEITMOTIF_LIBTORCH/scenarios" allocate_sizes $((100 * MIB))
+check 'work space of libraries' 0 "^$((1000 * MIB - 450 * MIB - 10 * MIB - 1024 - 32 * MIB)) of" '' -- \
+    env FAKE_GPU_MEMORY=1000M FAKE_GPU_WORKSPACE=32M "$LEITMOTIF_LIBTORCH/scenarios" free_memory
 check 'a limit of its own, in libtorch'\''s settings' 0 '^got\nrefused memory$' '' -- env FAKE_GPU_MEMORY=1000M LIMIT=$((100 * MIB)) \
     "$LEITMOTIF_LIBTORCH/scenarios" allocate_sizes $((60 * MIB)) $((60 * MIB))
 check 'the second megabyte refused, once' 0 '^got\ngot\nrefused memory\ngot$' '' -- with FAKE_GPU_REFUSE=2 allocate_sizes $MIB 1000 $MIB $MIB
@@ -55,6 +57,7 @@ check 'when they run, not when they are launched' 0 '^replayed 0 0 0$' '' -- run
 check 'no waiting in a recording' 0 '^not recorded: .*not permitted when stream is capturing \(a synchronisation\)$' '' -- run capture_wait
 check 'no reading' 0 '^not recorded: .*not permitted when stream is capturing \(a copy' '' -- run capture_read
 check 'no memory that is not pinned' 0 '^not recorded: .*\(a copy of host memory that is not pinned\)$' '' -- run capture_unpinned
+check 'no library that is used for the first time' 0 '^not recorded: .*\(a library that begins\)$' '' -- run capture_library
 check 'not on the default stream' 0 '^not recorded: operation not permitted when stream is capturing$' '' -- run capture_default
 check 'a GPU that records nothing' 0 '^not recorded: operation not supported$' '' -- with FAKE_GPU_CAPTURE=refuse capture_anything
 check 'a recording that fails at its end' 0 '^not recorded: operation failed due to a previous error during capture$' '' -- with FAKE_GPU_CAPTURE=fail capture_anything

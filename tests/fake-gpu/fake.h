@@ -42,13 +42,14 @@ CUDA_RUNTIME(DECLARE)
     FUNCTION(int32_t, aoti_torch_get_storage_size, (struct tensor *, int64_t *))   \
     FUNCTION(size_t, aoti_torch_dtype_element_size, (int32_t))                     \
     FUNCTION(int32_t, torch_delete_list, (list_handle))                            \
+    FUNCTION(int32_t, torch_delete_stable_ivalue, (stack_value *))                 \
     FUNCTION(int32_t, torch_delete_string, (string_handle))
 
 struct real {
 #define MEMBER(result, name, arguments) result(*name) arguments;
     LIBTORCH_REQUIRED(MEMBER) LIBTORCH_OPTIONAL(MEMBER) REAL_ONLY(MEMBER)
 #undef MEMBER
-    void *(*operator_new)(size_t);
+    void *(*operator_new)(size_t); /* for cells, before 2.13 */
     void (*operator_delete)(void *);
 };
 extern struct real real;
@@ -94,6 +95,7 @@ void unkeep(struct kept *kept);
 
 int32_t memory_take(size_t bytes); /* 0, or refused as libtorch's allocator refuses */
 void memory_give(size_t bytes);
+int32_t memory_begin_library(size_t which); /* 0 or 1: its work space is taken when it is first used, not while recording */
 void memory_begin(void); /* the GPU is used: its context takes memory */
 void memory_count_outside(void); /* as if something had been allocated outside of a recording */
 uint64_t memory_outside(void); /* how often something was */

@@ -11,10 +11,10 @@
 enum { BLOCK = 512 };
 
 static struct {
-    size_t context, limit, refuse_at_least;
+    size_t context, limit, libraries, refuse_at_least;
     int refuse_after; /* how many more allocations of that size; 0: none is refused */
     uint64_t outside;
-    bool begun;
+    bool begun, library_begun[2];
 } memory;
 
 static double fraction_allowed(void)
@@ -52,7 +52,7 @@ static const char *size_text(char *text, size_t size, size_t bytes)
 static int32_t out_of_memory(size_t bytes)
 {
     char wanted[32], total[32], left[32], taken[32];
-    size_t there = gpu_memory(), free_bytes = there - memory.context - counters.live_bytes;
+    size_t there = gpu_memory(), free_bytes = there - memory.context - memory.libraries - counters.live_bytes;
     return refuse("CUDA out of memory. Tried to allocate %s. GPU 0 has a total capacity of %s of which %s is free. Of the allocated "
                   "memory %s is allocated by PyTorch, and 0 bytes is reserved by PyTorch but unallocated.",
                   size_text(wanted, sizeof wanted, bytes), size_text(total, sizeof total, there), size_text(left, sizeof left, free_bytes),
@@ -66,7 +66,7 @@ int32_t memory_take(size_t bytes)
     size_t block = rounded(bytes);
     memory_begin();
     bool chosen = memory.refuse_after > 0 && bytes >= memory.refuse_at_least && --memory.refuse_after == 0;
-    if (chosen || counters.live_bytes + block > memory.limit)
+    if (chosen || counters.live_bytes + memory.libraries + block > memory.limit)
         return out_of_memory(bytes);
     counters.allocations += block > 0;
     counters.live_bytes += block;
@@ -74,6 +74,20 @@ int32_t memory_take(size_t bytes)
         counters.peak_bytes = counters.live_bytes;
     if (block && !queue_is_captured())
         memory_count_outside();
+    return 0;
+}
+
+int32_t memory_begin_library(size_t which)
+{
+    if (memory.library_begun[which])
+        return 0;
+    if (queue_is_captured())
+        return capture_refuse("a library that begins");
+    size_t space = setting_size("FAKE_GPU_WORKSPACE", "0");
+    if (counters.live_bytes + memory.libraries + space > memory.limit)
+        return out_of_memory(space);
+    memory.libraries += space;
+    memory.library_begun[which] = true;
     return 0;
 }
 
@@ -85,6 +99,6 @@ int cudaMemGetInfo(size_t *free_bytes, size_t *total)
 {
     memory_begin();
     *total = gpu_memory();
-    *free_bytes = *total - memory.context - counters.peak_bytes;
+    *free_bytes = *total - memory.context - memory.libraries - counters.peak_bytes;
     return 0;
 }

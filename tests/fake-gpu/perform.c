@@ -29,6 +29,12 @@ static const char *const takes_host_numbers[] = {
 /* These wait for the GPU, since the host must know something of the result. */
 static const char *const waits[] = {"aten::nonzero", "aten::masked_select", "aten::equal", "aten::unique", "aten::_local_scalar_dense", NULL};
 
+/* What cuBLAS and cuDNN compute. */
+static const char *const of_libraries[][8] = {
+    {"aten::linear", "aten::matmul", "aten::mm", "aten::addmm", "aten::bmm", "aten::baddbmm", "aten::scaled_dot_product_attention", NULL},
+    {"aten::conv1d", "aten::conv_transpose1d", "aten::convolution", "aten::lstm", NULL},
+};
+
 static size_t result_count(const struct call *call)
 {
     static const struct { const char *name; size_t count; } several[] = {
@@ -85,6 +91,9 @@ static int32_t check_order(const struct call *call)
         return refuse("CUDA error: operation failed due to a previous error during capture");
     if (queue_is_captured() && is_one_of(call->name, waits))
         return capture_refuse(call->name);
+    for (size_t i = 0; i < sizeof of_libraries / sizeof *of_libraries; i++)
+        if (is_one_of(call->name, of_libraries[i]) && memory_begin_library(i))
+            return 1;
     return 0;
 }
 

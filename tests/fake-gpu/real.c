@@ -26,8 +26,9 @@ __attribute__((constructor)) static void resolve(void)
 #define RESOLVE(result, name, arguments) *(void **)&real.name = dlsym(library, #name);
     LIBTORCH_REQUIRED(RESOLVE) LIBTORCH_OPTIONAL(RESOLVE) REAL_ONLY(RESOLVE)
 #undef RESOLVE
-    *(void **)&real.operator_new = dlsym(library, "_Znwm");
-    *(void **)&real.operator_delete = dlsym(library, "_ZdlPv");
+    void *from = dlsym(RTLD_DEFAULT, "_Znwm") ? RTLD_DEFAULT : library;
+    *(void **)&real.operator_new = dlsym(from, "_Znwm");
+    *(void **)&real.operator_delete = dlsym(from, "_ZdlPv");
 }
 
 bool enter(void)

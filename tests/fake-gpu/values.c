@@ -151,6 +151,14 @@ bool call_is(const struct call *call, const char *name, const char *overload)
 
 /* ending */
 
+static void delete_cell(stack_value *cell)
+{
+    if (real.torch_delete_stable_ivalue)
+        real.torch_delete_stable_ivalue(cell);
+    else
+        real.operator_delete(cell);
+}
+
 static void drop(struct value *value)
 {
     for (size_t i = 0; i < value->count; i++)
@@ -160,7 +168,7 @@ static void drop(struct value *value)
     if (value->kind == VALUE_LIST)
         real.torch_delete_list(pointer(value->plain));
     if (value->kind == VALUE_CELL)
-        real.operator_delete(pointer(value->plain));
+        delete_cell(pointer(value->plain));
     if (value->kind == VALUE_STRING)
         real.torch_delete_string(pointer(value->plain));
 }

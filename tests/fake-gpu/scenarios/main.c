@@ -207,6 +207,11 @@ static void replayed_overwritten(void)
 static void wait_inside(struct step *s) { (void)s, device_wait(GPU); }
 static void read_inside(struct step *s) { print("inside", s->x); }
 static void unpinned_inside(struct step *s) { tensor_send(s->x, numbers(HOST, 1, 2, 3)); }
+static void convolve_inside(struct step *s)
+{
+    tensor_conv1d(tensor_view(s->x, SHAPE(1, 1, 3)), tensor_view(s->x, SHAPE(1, 1, 3)), tensor_narrow(s->x, 0, 0, 1), 1, 0, 1);
+}
+static void capture_library(void) { record(false, convolve_inside); }
 static void capture_wait(void) { record(false, wait_inside); }
 static void capture_read(void) { record(false, read_inside); }
 static void capture_unpinned(void) { record(false, unpinned_inside); }
@@ -247,7 +252,7 @@ static const struct {
     SCENARIO(host_number), SCENARIO(address), SCENARIO(uninitialised), SCENARIO(allocate_sizes), SCENARIO(refused_result),
     SCENARIO(free_memory), SCENARIO(shared_memory), SCENARIO(send_and_wait), SCENARIO(send_and_overwrite), SCENARIO(fetch_and_wait),
     SCENARIO(fetch_too_early), SCENARIO(staged), SCENARIO(replayed), SCENARIO(replayed_from_pinned), SCENARIO(replayed_overwritten),
-    SCENARIO(capture_wait), SCENARIO(capture_read), SCENARIO(capture_unpinned), SCENARIO(capture_anything), SCENARIO(capture_default),
+    SCENARIO(capture_wait), SCENARIO(capture_read), SCENARIO(capture_unpinned), SCENARIO(capture_library), SCENARIO(capture_anything), SCENARIO(capture_default),
     SCENARIO(allocated_between), SCENARIO(freed_between),
 };
 
