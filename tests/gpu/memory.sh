@@ -118,8 +118,9 @@ for seconds in 10 40; do
     peaks+=("$PEAK")
 done
 echo "# 10 and 40 s: encode-audio $(mib "${peaks[0]}") and $(mib "${peaks[2]}"), decode-audio $(mib "${peaks[1]}") and $(mib "${peaks[3]}")"
-that 'four times the duration takes no more memory to encode' test "${peaks[2]}" -le $((peaks[0] + GRAIN))
-that 'nor to decode' test "${peaks[3]}" -le $((peaks[1] + GRAIN))
+# The last chunk is longer or shorter than the others: so the grain is one of the fake GPU, too.
+that 'four times the duration takes no more memory to encode' test "${peaks[2]}" -le $((peaks[0] + GRAIN + MIB))
+that 'nor to decode' test "${peaks[3]}" -le $((peaks[1] + GRAIN + MIB))
 that 'each is below 10 GiB' test "${peaks[2]}" -lt $LIMIT -a "${peaks[3]}" -lt $LIMIT
 fact 'peaks of encode-audio and decode-audio, 10 s and 40 s' "$(jq -nc '$ARGS.positional | map(tonumber)' --args "${peaks[@]}")"
 finish
