@@ -126,8 +126,10 @@ class Decoder:
     def step(self, ids):
         """ids [B, K] of one column -> logits [2 B, K, vocabulary]."""
         ids = torch.cat([ids, ids])
-        x = sum(functional.embedding(ids[:, k], self.embeddings[k]) for k in range(self.codebooks))
-        x = (x + self.positions[self.position])[:, None]
+        x = self.positions[self.position]
+        for k in range(self.codebooks):
+            x = x + functional.embedding(ids[:, k], self.embeddings[k])
+        x = x[:, None]
         self.position += 1
         for layer in self.layers:
             x = layer.step(x)

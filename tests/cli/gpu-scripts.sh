@@ -3,6 +3,11 @@
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/lib.sh"
 . "$TESTS/fake-gpu/use.bash"
+if [ -n "${ASAN_OPTIONS:-}" ]; then
+    skip 'run_tests.sh gpu' 'it tests the scripts, and makes a build of its own'
+    finish
+    exit
+fi
 [ "${BUILD#/}" != "$BUILD" ] || BUILD=$PROJECT/$BUILD
 export BUILD INSTALL=no LOGS=$WORK/logs TEST_RESULTS=$WORK/results TMPDIR=$WORK/temporary
 unset TEST_DEVICE TEST_FACTS TEST_MODELS

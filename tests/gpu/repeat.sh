@@ -8,18 +8,18 @@ for i in "${!prompts[@]}"; do
     "$BIN/encode-text" --device cpu --quiet --model "$folder" --prompt "${prompts[i]}" --output "$i.condition" || exit 1
 done
 
-jobs() { # NAME TRACKS: track i lasts the longer the higher i; the first is as long as any
+job_lines() { # NAME TRACKS: track i lasts the longer the higher i; the first is as long as any
     local i
     for ((i = 0; i < $2; i++)); do
         jq -nc --arg condition "$((i % 4)).condition" --arg output "$1.$i" --argjson seed "$i" \
             --argjson duration "$(awk "BEGIN { print $TEST_DURATION * ($i ? ($i % 4 + 1) / 4 : 1) }")" '{$condition, $output, $seed, $duration}'
     done
 }
-rendered() { # NAME TRACKS ARGUMENTS...: must succeed
+sampled() { # NAME TRACKS ARGUMENTS...: NAME.0 and so on
     local name=$1 count=$2
     shift 2
-    jobs "$name" "$count" >"$name.jobs"
-    check "$name" 0 '"status":"done"' '.*' -- sample --model "$folder" --jobs "$name.jobs" "$@"
+    job_lines "$name" "$count" >"$name.jobs"
+    check "tokens of $count tracks, $*" 0 '"status":"done"' '.*' -- sample --model "$folder" --jobs "$name.jobs" "$@"
 }
 same() { # TEXT A B: equal codes, or where they part
     local equal all
@@ -28,8 +28,8 @@ same() { # TEXT A B: equal codes, or where they part
     that "$1: the first $equal of $all frames" test "$all" -gt 0 -a "$equal" -eq "$all"
 }
 
-rendered once 1 --batch 1
-rendered again 1 --batch 1
+sampled once 1 --batch 1
+sampled again 1 --batch 1
 same 'a second run has the same tokens' again.0 once.0
 check 'another seed' 0 '' '.*' -- sample --model "$folder" --condition 0.condition --seed 99 --duration "$TEST_DURATION" --output other
 that 'has others, which shows that tokens are compared' test "$(equal_frames other once.0)" -lt "$(frames_of once.0)"
@@ -39,9 +39,9 @@ same 'the tokens are the same' plain once.0
 
 # A step has one shape, that of all its places, whoever is in them. So of one --batch a track's tokens depend on no neighbour.
 # Another --batch is another shape, for which a library may sum in another order: that is in the recipe, and told here.
-rendered alone 1 --batch 4
-rendered four 4 --batch 4
-rendered nine 9 --batch 4
+sampled alone 1 --batch 4
+sampled four 4 --batch 4
+sampled nine 9 --batch 4
 same 'alone or beside three others' four.0 alone.0
 for i in 0 1 2 3; do same "beside three others or in a longer queue, track $i" "nine.$i" "four.$i"; done
 equal=$(equal_frames alone.0 once.0)
