@@ -2,8 +2,8 @@
 # Runs the tests: ./run_tests.sh [quick|full|gpu]   (default quick)
 #
 # quick: no network but the installs, no weights, no GPU. full: quick, and what takes longer. gpu: parity, memory and speed on
-# an NVIDIA GPU (TEST_DEVICE=cuda:N: not the first), with a verdict and figures in bench/results/NAME-OF-THE-GPU.json; tests/gpu
-# has settings for less. Installs what is missing first (INSTALL=no: does not). JOBS=N: at most N compilers and test scripts at once.
+# an NVIDIA GPU (TEST_DEVICE=cuda:N: not the first), with a verdict and figures in bench/results/NAME-OF-THE-GPU.json; TEST_SCRIPTS
+# and the settings in tests/gpu for less. Installs what is missing first (INSTALL=no: does not). JOBS=N: at most N compilers and test scripts at once.
 # SANITIZERS=no leaves the sanitizer builds out. Logs: build/test-logs/. The last line: N passed, N failed, N skipped.
 set -u
 cd "$(dirname "$0")" || exit 1
@@ -123,7 +123,7 @@ write_results() { # FOLDER-OF-BENCH/RUN
     local figures name results=${TEST_RESULTS:-bench/results}
     figures=$(find "$1" -name '*.json' 2>/dev/null | head -n 1)
     if [ -z "$figures" ]; then
-        figures=$1/gpu-without-figures.json
+        figures=$1/gpu-without-bench.json
         mkdir -p "$1"
         echo '{"format": "leitmotif.bench/1"}' >"$figures"
     fi
@@ -138,7 +138,7 @@ write_results() { # FOLDER-OF-BENCH/RUN
 
 # Models of 12 GB for some minutes under $TMPDIR, one build and one script at a time: what is measured has the machine for itself.
 gpu() {
-    local reason
+    local reason scripts
     export TEST_DEVICE=${TEST_DEVICE:-cuda} TEST_FACTS=$LOGS/gpu-facts TEST_SECONDS=${TEST_SECONDS:-1800}
     build gcc || return
     reason=$(no_gpu)
@@ -147,11 +147,14 @@ gpu() {
         count gpu "$LOGS/gpu.tap" 0
         return
     fi
+    read -ra scripts <<<"${TEST_SCRIPTS:-parity repeat memory bench}"
+    scripts=("${scripts[@]/#/tests/gpu/}")
+    scripts=("${scripts[@]/%/.sh}")
     TEST_MODELS=$(mktemp -d) || return
     trap 'rm -rf "$TEST_MODELS"' EXIT
     export TEST_MODELS
     : >"$TEST_FACTS"
-    TEST_RESULTS=$LOGS/gpu-bench JOBS=1 BUILD=${BUILD:-build} run_all gpu tests/gpu/{parity,repeat,memory,bench}.sh
+    TEST_RESULTS=$LOGS/gpu-bench JOBS=1 BUILD=${BUILD:-build} run_all gpu "${scripts[@]}"
     grep -h '^# ' "$LOGS"/gpu/*.log | sed 's/^# //'
     write_results "$LOGS/gpu-bench"
 }

@@ -64,4 +64,7 @@ that 'the bench, with and without the recorded step' jq -e '[.shapes.tiny.sampli
 that 'the host has a part in a step' jq -e '[.shapes.tiny.sampling[].steps[].milliseconds | .waiting > 0 and .drawing > 0 and .waiting + .drawing < .mean] | all' "$result"
 that 'nothing stays behind' test -z "$(ls -A "$TMPDIR")"
 that 'no violation' jq -se 'length > 0 and all(.violations == [])' "$FAKE_GPU_REPORT"
+
+FAKE_GPU_MEMORY=455M TEST_SCRIPTS=memory TEST_RESULTS=$WORK/full check 'a GPU that is full' 1 'not ok .*[1-9][0-9]* failed, ' '.*' -- "$PROJECT/run_tests.sh" gpu
+that 'has a verdict, too' jq -e '.tests.verdict == "failed" and .tests.failed > 5' full/gpu-without-bench.json
 finish
