@@ -100,7 +100,7 @@ endef
 $(eval $(call bench_program,make-model,,nn formats base,$(BASE) $(MODEL)))
 $(eval $(call bench_program,sample,sample-tokens,nn libtorch cpu formats base,$(BASE) $(MODEL)))
 # It times the product's own waiting for a GPU: bench/sample/waits.h.
-$(BUILD)/bench/sample: LDFLAGS += -Wl,--wrap=device_wait,--wrap=tensor_read
+$(BUILD)/bench/sample: LDFLAGS += -Wl,--wrap=device_wait,--wrap=tensor_read,--wrap=tensor_copy
 $(eval $(call bench_program,int8,sample-tokens,nn libtorch cpu formats base,$(BASE) $(MODEL)))
 
 all: $(PROGRAMS:%=$(BUILD)/bin/%)
