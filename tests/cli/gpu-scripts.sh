@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/lib.sh"
 . "$TESTS/fake-gpu/use.bash"
+cd "$WORK" || exit 1
 if [ -n "${ASAN_OPTIONS:-}" ]; then
     skip 'run_tests.sh gpu' 'it tests the scripts, and makes a build of its own'
     finish
@@ -19,9 +20,8 @@ printf '1\n2\n3\n' >a
 printf '1\n2\n3.5\n' >b
 printf '1\n2\nnan\n' >c
 printf '1\n2\n' >d
-here=$PWD
-check 'the difference of two columns' 0 '^0.5 0.288675 2.39792$' '' -- helpers difference "$here/a" "$here/b"
-for other in c d /dev/null; do check "and of one that is broken: $other" 0 '^1e30' '' -- helpers difference "$here/a" "$(realpath $other)"; done
+check 'the difference of two columns' 0 '^0.5 0.288675 2.39792$' '' -- helpers difference "$WORK/a" "$WORK/b"
+for other in c d /dev/null; do check "and of one that is broken: $other" 0 '^1e30' '' -- helpers difference "$WORK/a" "$(realpath "$other")"; done
 tokens() { # FILE NUMBERS...: of 4 codebooks
     local file=$1 frames header
     shift
@@ -38,9 +38,9 @@ tokens two 1 2 3 4 5 6 7 99 9 10 11 12
 tokens three 1 2 3 4 5 6 7 8
 for pair in 'one one 3' 'one two 1' 'two one 1'; do
     read -r first second equal <<<"$pair"
-    check "equal frames of $first and $second" 0 "^$equal\$" '' -- helpers equal_frames "$here/$first" "$here/$second"
+    check "equal frames of $first and $second" 0 "^$equal\$" '' -- helpers equal_frames "$WORK/$first" "$WORK/$second"
 done
-check 'equal frames of tokens that end early' 0 '^0$' '' -- helpers equal_frames "$here/one" "$here/three"
+check 'equal frames of tokens that end early' 0 '^0$' '' -- helpers equal_frames "$WORK/one" "$WORK/three"
 
 no_gpu=$("$BIN/encode-text" --device cuda --model "$TINY" --prompt x --output "$WORK/x" 2>&1 | sed 's/^encode-text: //')
 if [ -n "$no_gpu" ]; then
@@ -52,7 +52,7 @@ fi
 
 fake_gpu 'run_tests.sh gpu on the fake GPU' || { finish; exit; }
 export FAKE_GPU_NAME='NVIDIA GeForce RTX 3080' FAKE_GPU_MEMORY=10G
-export TEST_SHAPE=tiny TEST_DURATION=2 TEST_MEMORY=tiny:2 TEST_MEMORY_DURATION=2 TEST_BENCH_SHAPES=tiny TEST_BENCH_FRAMES=quick
+export TEST_SHAPE=tiny TEST_DURATION=1 TEST_MEMORY=tiny:2 TEST_MEMORY_DURATION=1 TEST_BENCH_SHAPES=tiny TEST_BENCH_FRAMES=quick
 check 'run_tests.sh gpu' 0 'every frame.*written: .*, 0 failed, ' '.*' -- "$PROJECT/run_tests.sh" gpu
 [ "$FAILURES" -eq 0 ] || grep -h -A4 '^not ok' "$LOGS"/gpu/*.log
 result=$TEST_RESULTS/nvidia-geforce-rtx-3080-10gb.json
