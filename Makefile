@@ -90,10 +90,10 @@ $(FAKE_GPU)/lib%:
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -shared -o $@ $(filter %.o,$^) $(LINKED)
 
-# bench program NAME, programs whose objects (but main) it links, layers, packages: made of bench/NAME/ and those.
+# bench program NAME, programs whose objects (but main) it links, layers, packages, single objects: made of bench/NAME/ and those.
 define bench_program
 BENCHES += $(BUILD)/bench/$1
-$(BUILD)/bench/$1: $(patsubst bench/%.c,$(BUILD)/bench/objects/%.o,$(wildcard bench/$1/*.c)) $(foreach p,$2,$(filter-out %/main.o,$(call objects,$p))) $(call archives,$3) bench/$1
+$(BUILD)/bench/$1: $(patsubst bench/%.c,$(BUILD)/bench/objects/%.o,$(wildcard bench/$1/*.c)) $(foreach p,$2,$(filter-out %/main.o,$(call objects,$p))) $(5:%=$(BUILD)/%.o) $(call archives,$3) bench/$1
 	@mkdir -p $$(@D)
 	$$(call say,LD,$$@)$$(CC) $$(LDFLAGS) -o $$@ $$(filter %.o %.a,$$^) $$(call packages,$4) $$(LDLIBS)
 endef
@@ -102,6 +102,7 @@ $(eval $(call bench_program,sample,sample-tokens,nn libtorch cpu formats base,$(
 # It times the product's own waiting for a GPU: bench/sample/waits.h.
 $(BUILD)/bench/sample: LDFLAGS += -Wl,--wrap=device_wait,--wrap=tensor_read,--wrap=tensor_copy
 $(eval $(call bench_program,int8,sample-tokens,nn libtorch cpu formats base,$(BASE) $(MODEL)))
+$(eval $(call bench_program,plans,,nn libtorch formats base,$(BASE) $(MODEL),encode-text/t5 decode-audio/geometry encode-audio/geometry))
 
 all: $(PROGRAMS:%=$(BUILD)/bin/%)
 .PHONY: tests

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  * make-model - a folder with a model of a published shape and random weights, for measuring: what speed depends on is the
- * shape. Weights are float16, drawn from a seeded generator and written as they are drawn: no shape needs memory.
+ * shape. Weights are float16, drawn from a seeded generator and written as they are drawn: no shape needs memory. Or they
+ * are a hole in the file, where only sizes are wanted.
  *
  * config.json is written last: a folder with one is whole.
  */
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/failure.h"
 #include "base/file.h"
@@ -21,14 +24,17 @@ enum { NORMALS = 1 << 16, BLOCK = 1 << 16, LARGEST_TOKENIZER = 16 << 20 };
 
 struct job {
     char *shape, *tokenizer, *output;
+    bool sparse;
 };
 
 static const struct setting SETTINGS[] = {
     {.name = "shape", .type = SETTING_CHOICE, .offset = offsetof(struct job, shape), .argument = "SHAPE", .choices = SHAPE_NAMES,
-     .help = "tiny, small, medium, large or audiogen"},
+     .help = "tiny, small, medium, large, melody, stereo-small ... or audiogen"},
     {.name = "tokenizer", .type = SETTING_STRING, .offset = offsetof(struct job, tokenizer), .argument = "FILE",
      .help = "the spiece.model to copy, such as the demo model's"},
     {.name = "output", .type = SETTING_STRING, .offset = offsetof(struct job, output), .argument = "FOLDER", .help = "the folder to make"},
+    {.name = "sparse", .type = SETTING_FLAG, .offset = offsetof(struct job, sparse),
+     .help = "weights that are all 0 and take no room on the disk: for plans, which depend on sizes only"},
     {0},
 };
 
@@ -97,12 +103,21 @@ static int write_random(void *context, struct output *output, const struct array
     return 0;
 }
 
-static int write_weights(const char *folder, const struct tensors *tensors)
+static int leave_hole(void *context, struct output *output, const struct array *array)
+{
+    (void)context;
+    off_t end = lseek(output->descriptor, (off_t)array->bytes, SEEK_CUR);
+    if (end < 0 || ftruncate(output->descriptor, end))
+        return fail("cannot write '%s': %s", output->path, strerror(errno));
+    return 0;
+}
+
+static int write_weights(const char *folder, const struct tensors *tensors, bool sparse)
 {
     char *path = path_join(folder, "model.safetensors");
-    struct generator *generator = generator_new(tensors);
+    struct generator *generator = sparse ? NULL : generator_new(tensors);
     json_t *metadata = json_pack("{s:s}", "format", "pt");
-    int result = safetensors_stream(path, tensors->arrays, tensors->count, metadata, write_random, generator);
+    int result = safetensors_stream(path, tensors->arrays, tensors->count, metadata, sparse ? leave_hole : write_random, generator);
     json_decref(metadata);
     free(generator);
     free(path);
@@ -138,7 +153,7 @@ static json_t *make(const struct job *job)
     for (size_t i = 0; i < tensors.count; i++)
         elements += array_elements(&tensors.arrays[i]);
     if (folder_make(job->output) == 0 && copy_tokenizer(job->output, job->tokenizer) == 0 &&
-        write_weights(job->output, &tensors) == 0 && write_json(job->output, "generation_config.json", shape_generation(&shape)) == 0)
+        write_weights(job->output, &tensors, job->sparse) == 0 && write_json(job->output, "generation_config.json", shape_generation(&shape)) == 0)
         write_json(job->output, "config.json", shape_config(&shape));
     tensors_release(&tensors);
     return failed() ? NULL : json_pack("{s:I}", "weights", (json_int_t)elements);
@@ -149,7 +164,7 @@ static int check(const void *process, void *job)
     const struct job *work = job;
     (void)process;
     if (!work->shape)
-        return misuse("--shape is missing: tiny, small, medium, large or audiogen");
+        return misuse("--shape is missing: tiny, small, medium, large, audiogen ...; --help");
     if (!work->tokenizer)
         return misuse("--tokenizer is missing: a spiece.model to copy, such as the demo model's");
     if (!work->output)

@@ -11,25 +11,39 @@
                   .buckets = 32, .max_distance = 128, .epsilon = 1e-6}
 #define T5_TINY {.width = 64, .layers = 2, .heads = 1, .head_width = 64, .feed_forward = 128, .vocabulary = 768, \
                  .buckets = 32, .max_distance = 128, .epsilon = 1e-6}
-#define DECODER(d, depth) {.width = d, .layers = depth, .heads = d / 64, .feed_forward = 4 * d, .codebooks = 4, \
-                           .vocabulary = 2048, .channels = 1}
+#define DECODER_OF(d, depth, channel_count, chroma) {.width = d, .layers = depth, .heads = d / 64, .feed_forward = 4 * d, \
+                                                     .codebooks = 4 * channel_count, .vocabulary = 2048, .channels = channel_count, \
+                                                     .chroma_frames = chroma}
+#define DECODER(d, depth) DECODER_OF(d, depth, 1, 0)
 #define ENCODEC(rate, narrowest, last) {.rate_hz = rate, .dimension = 128, .filters = narrowest, .codebooks = 4, \
                                         .codebook_size = 2048, .ratios = {8, 5, 4, last}, .ratio_count = 4, .kernel = 7, \
                                         .last_kernel = 7, .residual_kernel = 3, .residual_layers = 1, .dilation_growth = 2, \
                                         .compress = 2, .lstm_layers = 2, .pad_reflect = true}
+
+#define MUSICGEN(decoder) {.text = T5_BASE, .language = decoder, .codec = ENCODEC(32000, 64, 4), .window_frames = 1500}
+
+enum { CHROMA_FRAMES = 235 };
 
 static const struct {
     const char *name;
     struct model model;
 } shapes[] = {
     {"tiny", {.text = T5_TINY, .language = DECODER(64, 2), .codec = ENCODEC(32000, 4, 4), .window_frames = 1500}},
-    {"small", {.text = T5_BASE, .language = DECODER(1024, 24), .codec = ENCODEC(32000, 64, 4), .window_frames = 1500}},
-    {"medium", {.text = T5_BASE, .language = DECODER(1536, 48), .codec = ENCODEC(32000, 64, 4), .window_frames = 1500}},
-    {"large", {.text = T5_BASE, .language = DECODER(2048, 48), .codec = ENCODEC(32000, 64, 4), .window_frames = 1500}},
+    {"small", MUSICGEN(DECODER(1024, 24))},
+    {"medium", MUSICGEN(DECODER(1536, 48))},
+    {"large", MUSICGEN(DECODER(2048, 48))},
+    {"melody", MUSICGEN(DECODER_OF(1536, 48, 1, CHROMA_FRAMES))},
+    {"melody-large", MUSICGEN(DECODER_OF(2048, 48, 1, CHROMA_FRAMES))},
+    {"stereo-small", MUSICGEN(DECODER_OF(1024, 24, 2, 0))},
+    {"stereo-medium", MUSICGEN(DECODER_OF(1536, 48, 2, 0))},
+    {"stereo-large", MUSICGEN(DECODER_OF(2048, 48, 2, 0))},
+    {"stereo-melody", MUSICGEN(DECODER_OF(1536, 48, 2, CHROMA_FRAMES))},
+    {"stereo-melody-large", MUSICGEN(DECODER_OF(2048, 48, 2, CHROMA_FRAMES))},
     {"audiogen", {.text = T5_LARGE, .language = DECODER(1536, 48), .codec = ENCODEC(16000, 64, 2), .window_frames = 500}},
 };
 
-const char *const SHAPE_NAMES[] = {"tiny", "small", "medium", "large", "audiogen", NULL};
+const char *const SHAPE_NAMES[] = {"tiny", "small", "medium", "large", "melody", "melody-large", "stereo-small", "stereo-medium",
+                                   "stereo-large", "stereo-melody", "stereo-melody-large", "audiogen", NULL};
 
 struct model shape_named(const char *name)
 {
@@ -50,7 +64,7 @@ static json_t *text_config(const struct text_config *text)
 
 static json_t *language_config(const struct language_config *language)
 {
-    return json_pack("{s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "model_type", "musicgen_decoder",
+    return json_pack("{s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "model_type", language->chroma_frames ? "musicgen_melody_decoder" : "musicgen_decoder",
                      "activation_function", "gelu", "scale_embedding", 0, "hidden_size", (json_int_t)language->width,
                      "num_hidden_layers", (json_int_t)language->layers, "num_attention_heads", (json_int_t)language->heads, "ffn_dim",
                      (json_int_t)language->feed_forward, "num_codebooks", (json_int_t)language->codebooks, "vocab_size",
@@ -80,8 +94,14 @@ static json_t *codec_config(const struct codec_config *codec)
 
 json_t *shape_config(const struct model *shape)
 {
-    return json_pack("{s:s, s:o, s:o, s:o}", "model_type", "musicgen", "text_encoder", text_config(&shape->text), "decoder",
-                     language_config(&shape->language), "audio_encoder", codec_config(&shape->codec));
+    bool melody = shape->language.chroma_frames > 0;
+    json_t *config = json_pack("{s:s, s:o, s:o, s:o}", "model_type", melody ? "musicgen_melody" : "musicgen", "text_encoder",
+                               text_config(&shape->text), "decoder", language_config(&shape->language), "audio_encoder",
+                               codec_config(&shape->codec));
+    if (melody)
+        json_object_update_new(config, json_pack("{s:i, s:I}", "num_chroma", CHROMA_BINS, "chroma_length",
+                                                 (json_int_t)shape->language.chroma_frames));
+    return config;
 }
 
 json_t *shape_generation(const struct model *shape)

@@ -72,23 +72,37 @@ static void list_text(struct tensors *tensors, const struct text_config *text)
     }
 }
 
-static void list_layer(struct tensors *tensors, const struct language_config *language, int64_t index)
+/* "self_attn", or "encoder_attn", which melody models have none of. */
+static void add_attention(struct tensors *tensors, int64_t d, const char *prefix, const char *kind)
 {
-    static const char *const square[] = {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.out_proj",
-                                         "encoder_attn.q_proj", "encoder_attn.k_proj", "encoder_attn.v_proj", "encoder_attn.out_proj"};
-    int64_t d = language->width;
-    char *prefix = format_string(LANGUAGE "layers.%lld.", (long long)index);
-    for (size_t i = 0; i < COUNT_OF(square); i++) {
-        char *name = format_string("%s.weight", square[i]);
+    static const char *const matrices[] = {"q_proj", "k_proj", "v_proj", "out_proj"};
+    for (size_t i = 0; i < COUNT_OF(matrices); i++) {
+        char *name = format_string("%s.%s.weight", kind, matrices[i]);
         add_matrix(tensors, d, d, prefix, name);
         free(name);
     }
+    char *norm = format_string("%s_layer_norm", kind);
+    add_norm(tensors, d, prefix, norm);
+    free(norm);
+}
+
+static void list_layer(struct tensors *tensors, const struct language_config *language, int64_t index)
+{
+    int64_t d = language->width;
+    char *prefix = format_string(LANGUAGE "layers.%lld.", (long long)index);
+    add_attention(tensors, d, prefix, "self_attn");
+    if (!language->chroma_frames)
+        add_attention(tensors, d, prefix, "encoder_attn");
     add_matrix(tensors, language->feed_forward, d, prefix, "fc1.weight");
     add_matrix(tensors, d, language->feed_forward, prefix, "fc2.weight");
-    add_norm(tensors, d, prefix, "self_attn_layer_norm");
-    add_norm(tensors, d, prefix, "encoder_attn_layer_norm");
     add_norm(tensors, d, prefix, "final_layer_norm");
     free(prefix);
+}
+
+static void add_projection(struct tensors *tensors, int64_t d, int64_t inputs, const char *prefix)
+{
+    add_matrix(tensors, d, inputs, prefix, "weight");
+    add(tensors, SLIGHT, SIZES(d), prefix, "bias");
 }
 
 static void list_language(struct tensors *tensors, const struct model *shape)
@@ -103,8 +117,9 @@ static void list_language(struct tensors *tensors, const struct model *shape)
     for (int64_t i = 0; i < language->layers; i++)
         list_layer(tensors, language, i);
     add_norm(tensors, language->width, LANGUAGE, "layer_norm");
-    add_matrix(tensors, language->width, shape->text.width, "enc_to_dec_proj.", "weight");
-    add(tensors, SLIGHT, SIZES(language->width), "enc_to_dec_proj.", "bias");
+    add_projection(tensors, language->width, shape->text.width, "enc_to_dec_proj.");
+    if (language->chroma_frames)
+        add_projection(tensors, language->width, CHROMA_BINS, "audio_enc_to_dec_proj.");
 }
 
 /* kernel [first, second, width]: outputs first, but inputs when transposed. g, one for each of the first, is its norm. */

@@ -6,6 +6,7 @@ cd "$WORK" || exit 1
 BENCH=$(dirname "$BIN")/bench
 SPIECE=$MODEL/spiece.model
 export BUILD
+header() { tail -c +9 "$1" | head -c "$(od -An -t u8 -N 8 "$1" | tr -d ' ')"; }
 [ "${BUILD#/}" != "$BUILD" ] || BUILD=$PROJECT/$BUILD
 
 # models
@@ -22,6 +23,18 @@ check "a tokenizer that is not there" 1 '' "^make-model: .*'nowhere'" -- "$BENCH
 that "leaves no configuration, without which the folder is no model" test ! -e half/config.json
 : >file
 check "a file in the folder's place" 1 '' "^make-model: .*'file'" -- "$BENCH/make-model" --shape tiny --tokenizer "$SPIECE" --output file
+
+check "make-model --sparse makes the same of a hole" 0 '' '' -- "$BENCH/make-model" --sparse --shape tiny --tokenizer "$SPIECE" --output hole
+that "as long" test "$(stat -c %s hole/model.safetensors)" -eq "$(stat -c %s again/model.safetensors)"
+that "with the same arrays" cmp <(header hole/model.safetensors) <(header again/model.safetensors)
+that "of which there are some" grep -q '"decoder.lm_heads.0.weight":' <(header hole/model.safetensors)
+check "a melody model, large and stereo, in no time" 0 '' '' -- "$BENCH/make-model" --sparse --shape stereo-melody-large --tokenizer "$SPIECE" --output melody
+that "of 5 GB that are not there" test "$(stat -c %s melody/model.safetensors)" -gt 5000000000 -a "$(du -sm melody | cut -f 1)" -lt 5
+
+# what is planned
+check "plans says what T5 and EnCodec would take" 0 '"encode-text":.*"work":[1-9].*"libraries":[1-9].*"decode-audio":.*"chunks":[1-9].*"encode-audio"' '' -- "$BENCH/plans" --model hole
+check "on a CPU, which has no such libraries" 0 '^(?!.*libraries)' '' -- "$BENCH/plans" --model hole --device cpu
+check "of a model" 2 '' '^plans: --model is missing' -- "$BENCH/plans"
 
 # the measuring program
 check "sample needs a model" 2 '' '^sample: --model is missing' -- "$BENCH/sample" --weights f16

@@ -53,7 +53,7 @@ that 'the same bits' cmp one.wav again.wav
 check 'progress for programs' 0 '' '"stage":"decode","done":120,"total":120' -- run --tokens one.tokens --output a.wav --progress json
 check 'a limit that fits' 0 '' '' -- run --tokens one.tokens --output small.wav --memory 30M
 that 'in shorter chunks, every frame' wav_holds small.wav 120
-check 'a limit that nothing fits' 1 '' "^decode-audio: '.*': decoding needs .* 1\.0 MB allowed; give --memory [0-9]+M or more$" -- run --tokens one.tokens --output no.wav --memory 1M
+check 'a limit that nothing fits' 1 '' "^decode-audio: '.*': decoding needs .* 1\.00 MB allowed; give --memory [0-9]+M or more$" -- run --tokens one.tokens --output no.wav --memory 1M
 check 'the greatest code' 0 '' '' -- run --tokens two.tokens --output two.wav
 
 check 'no such file' 1 '' "^decode-audio: .*'no\.tokens'.*: No such file" -- run --tokens no.tokens --output no.wav

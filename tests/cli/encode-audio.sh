@@ -49,7 +49,7 @@ check 'once more' 0 '' '' -- encode --input tone.wav --as tokens --output again.
 that 'the same bytes' cmp out.tokens again.tokens
 check 'in short chunks' 0 '' '' -- encode --input tone.wav --as tokens --output small.tokens --memory 12M
 that 'the same codes' cmp <(numbers out.tokens) <(numbers small.tokens)
-check 'a limit that nothing fits' 1 '' 'encoding needs .* 1\.0 MB allowed; give --memory [0-9]+M or more$' -- encode --input tone.wav --as tokens --memory 1M
+check 'a limit that nothing fits' 1 '' 'encoding needs .* 1\.00 MB allowed; give --memory [0-9]+M or more$' -- encode --input tone.wav --as tokens --memory 1M
 check 'only the first second' 0 '' '' -- encode --input tone.wav --as tokens --duration 1 --output first.tokens
 that 'is 50 frames' shape_is first.tokens 4 50
 for file in high.wav tone.mp3; do
@@ -79,7 +79,7 @@ that 'is one window' shape_is b.melody 1 235
 check 'of 60 s' 0 '' '' -- encode --input sides.wav --as melody --duration 60 --output c.melody
 that 'are three windows' shape_is c.melody 3 235
 that 'whose step is known' recipe_has c.melody '\"stride_frames\":900'
-check 'a limit' 1 '' 'the melody of a piece of 3 windows needs .*; 4\.0 MB allowed' -- encode --input sides.wav --as melody --duration 60 --memory 4M
+check 'a limit' 1 '' 'the melody of a piece of 3 windows needs .*; 4\.00 MB allowed' -- encode --input sides.wav --as melody --duration 60 --memory 4M
 check 'no melody for a text model' 1 '' "follows no melody: use a melody model" -- "$BIN/encode-audio" --model "$MODEL" --input tone.wav --as melody --output x
 
 # --- refusals ---

@@ -65,7 +65,9 @@ that 'in one line' test "$(wc -l <"$ERR")" -eq 1
 check 'a missing model' 1 '' "^encode-text: .*'./nowhere'" -- "$encode" --model ./nowhere --prompt a --output x.st
 that 'in one line' test "$(wc -l <"$ERR")" -eq 1
 check 'a GPU that is not there' 1 '' "^encode-text: cannot use device 'cuda:99': " -- encode_to x.st --prompt a --device cuda:99
-check 'too little memory for the weights' 1 '' '^encode-text: a prompt of 1 token needs [0-9.]+ MB .*; 0.2 MB allowed; give --memory [0-9]+M or more$' -- encode_to x.st --prompt a --memory 200K
+check 'too little memory for the weights' 1 '' '^encode-text: a prompt of 1 token needs [0-9.]+ KB; 200\.00 KB allowed; give --memory [0-9]+M or more$' -- encode_to x.st --prompt a --memory 200K
+yes a | head -n 500000 | tr '\n' ' ' >book.txt
+check 'a prompt that no machine has the memory for' 1 '' '^encode-text: a prompt of 500001 tokens needs [0-9.]+ TB; this machine has [0-9.]+ GB; shorten the prompt$' -- encode_to x.st --prompt-file book.txt --device cpu
 check 'an output in a missing folder' 1 '' "missing/x.st" -- encode_to missing/x.st --prompt a
 check 'a full disk' 1 '' "'/dev/full'" -- encode_to /dev/full --prompt a
 check 'no libtorch' 1 '' "^encode-text: cannot find libtorch.so in '/nowhere', which LEITMOTIF_LIBTORCH names" -- env LEITMOTIF_LIBTORCH=/nowhere "$encode" --model "$TINY" --prompt a --output x.st

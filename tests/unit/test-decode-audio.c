@@ -98,7 +98,7 @@ static void compare(const char *stage, struct chunking chunking)
     const struct array *wave = stored(stage, "wav"); /* [channels, samples] */
     int64_t length = wave->shape[1], frames = length / codec.config.hop;
     for (int64_t channel = 0; channel < model.language.channels; channel++) {
-        float *whole = decoded(stage, channel, geometry_chunking(&codec.config, frames));
+        float *whole = decoded(stage, channel, chunking_of(frames));
         float *cut = decoded(stage, channel, chunking);
         float to_reference = largest_difference(cut, (const char *)wave->data + channel * length * (int64_t)sizeof(float), length);
         float to_whole = largest_difference(cut, whole, length);
@@ -114,18 +114,18 @@ static void compare(const char *stage, struct chunking chunking)
 static void waves_equal_the_reference(void **state)
 {
     (void)state;
-    compare("codec", geometry_chunking(&codec.config, 24));
-    compare("greedy", geometry_chunking(&codec.config, 24));
+    compare("codec", chunking_of(24));
+    compare("greedy", chunking_of(24));
 }
 
 static void waves_do_not_depend_on_the_cuts(void **state)
 {
     (void)state;
     for (int64_t chunk = 1; chunk < 24; chunk += chunk < 6 ? 1 : 5)
-        compare("codec", geometry_chunking(&codec.config, chunk));
+        compare("codec", chunking_of(chunk));
     compare("codec", (struct chunking){.chunk = 1, .block = codec.config.kernel});
     compare("codec", (struct chunking){.chunk = 5, .block = codec.config.kernel + 1});
-    compare("greedy", geometry_chunking(&codec.config, 1));
+    compare("greedy", chunking_of(1));
 }
 
 static void clips_shorter_than_the_padding(void **state)
@@ -133,8 +133,8 @@ static void clips_shorter_than_the_padding(void **state)
     static const char *const stages[] = {"codec.short1", "codec.short2", "codec.short3", "codec.short4"};
     (void)state;
     for (size_t i = 0; i < COUNT_OF(stages); i++) {
-        compare(stages[i], geometry_chunking(&codec.config, 4));
-        compare(stages[i], geometry_chunking(&codec.config, 1));
+        compare(stages[i], chunking_of(4));
+        compare(stages[i], chunking_of(1));
     }
 }
 
@@ -180,16 +180,26 @@ static void frames_of_the_published_codec_reach_one_neighbour(void **state)
     assert_int_equal(geometry_margins(&config).right, 1);
 }
 
+static int cut_within(struct cutting *cutting, int64_t memory)
+{
+    *cutting = (struct cutting){geometry_plan, "decoding", &codec.config, .channels = 1};
+    return cutting_open(cutting, (struct device){DEVICE_CPU, 0}, memory);
+}
+
 static void a_limit_shortens_the_chunk_or_is_refused(void **state)
 {
-    struct chunking chunking;
+    struct cutting cutting;
+    struct memory_plan plan = {0};
     (void)state;
-    assert_int_equal(geometry_plan(&codec.config, 1, 0, &chunking), 0);
-    assert_int_equal(chunking.chunk, CHUNK_DEFAULT_FRAMES);
-    int64_t least = geometry_weight_bytes(&codec.config) + geometry_work_bytes(&codec.config, 1, geometry_chunking(&codec.config, CHUNK_LEAST_FRAMES));
-    assert_int_equal(geometry_plan(&codec.config, 1, least, &chunking), 0);
-    assert_int_equal(chunking.chunk, CHUNK_LEAST_FRAMES);
-    assert_int_equal(geometry_plan(&codec.config, 1, least - 1, &chunking), -1);
+    assert_int_equal(cut_within(&cutting, 0), 0);
+    assert_int_equal(cutting.chunking.chunk, CHUNK_DEFAULT_FRAMES);
+    geometry_plan(&plan, &codec.config, 1, chunking_of(CHUNK_LEAST_FRAMES), (struct device){DEVICE_CPU, 0});
+    int64_t least = memory_plan_total(&plan);
+    assert_int_equal(cut_within(&cutting, least), 0);
+    assert_int_equal(cutting.chunking.chunk, CHUNK_LEAST_FRAMES);
+    assert_int_equal(memory_plan_total(&cutting.plan), least);
+    assert_int_equal(cut_within(&cutting, least - 1), -1);
+    assert_non_null(strstr(failure_text(), "decoding needs "));
     assert_non_null(strstr(failure_text(), "MB allowed; give --memory"));
     failure_clear();
 }

@@ -131,9 +131,9 @@ static void codes_do_not_depend_on_the_cuts(void **state)
     int64_t frames = encode_whole(samples, count, &latent, &whole);
     (void)state;
     for (int64_t chunk = 1; chunk < 16; chunk += chunk < 6 ? 1 : 5)
-        expect_codes(samples, count, geometry_encoder_chunking(chunk), 1000, whole, frames);
-    expect_codes(samples, count, geometry_encoder_chunking(50), count, whole, frames);
-    expect_codes(samples, count, geometry_encoder_chunking(4), 1, whole, frames);
+        expect_codes(samples, count, chunking_of(chunk), 1000, whole, frames);
+    expect_codes(samples, count, chunking_of(50), count, whole, frames);
+    expect_codes(samples, count, chunking_of(4), 1, whole, frames);
     expect_codes(samples, count, (struct chunking){.chunk = 3, .block = 3}, 640, whole, frames);
     free(samples);
     free(latent);
@@ -150,9 +150,9 @@ static void clips_of_any_length(void **state)
         float *samples = long_wave(lengths[i]), *latent;
         int64_t frames = encode_whole(samples, lengths[i], &latent, &whole);
         assert_int_equal(frames, (lengths[i] + hop - 1) / hop);
-        expect_codes(samples, lengths[i], geometry_encoder_chunking(1), 100, whole, frames);
+        expect_codes(samples, lengths[i], chunking_of(1), 100, whole, frames);
         expect_codes(samples, lengths[i], (struct chunking){.chunk = 1, .block = 1}, 999, whole, frames);
-        expect_codes(samples, lengths[i], geometry_encoder_chunking(50), 4096, whole, frames);
+        expect_codes(samples, lengths[i], chunking_of(50), 4096, whole, frames);
         free(samples);
         free(latent);
         free(whole);
@@ -172,17 +172,26 @@ static void margins_of_the_published_codecs(void **state)
     }
 }
 
+static int cut_within(struct cutting *cutting, int64_t memory)
+{
+    *cutting = (struct cutting){geometry_encoder_plan, "encoding", &encoder.config, .channels = 1};
+    return cutting_open(cutting, (struct device){DEVICE_CPU, 0}, memory);
+}
+
 static void a_limit_shortens_the_chunk_or_is_refused(void **state)
 {
-    struct chunking chunking;
+    struct cutting cutting;
+    struct memory_plan plan = {0};
     (void)state;
-    assert_int_equal(geometry_encoder_plan(&encoder.config, 1, 0, &chunking), 0);
-    assert_int_equal(chunking.chunk, CHUNK_DEFAULT_FRAMES);
-    int64_t least = geometry_encoder_weight_bytes(&encoder.config) +
-                    geometry_encoder_work_bytes(&encoder.config, 1, geometry_encoder_chunking(CHUNK_LEAST_FRAMES));
-    assert_int_equal(geometry_encoder_plan(&encoder.config, 1, least, &chunking), 0);
-    assert_int_equal(chunking.chunk, CHUNK_LEAST_FRAMES);
-    assert_int_equal(geometry_encoder_plan(&encoder.config, 1, least - 1, &chunking), -1);
+    assert_int_equal(cut_within(&cutting, 0), 0);
+    assert_int_equal(cutting.chunking.chunk, CHUNK_DEFAULT_FRAMES);
+    geometry_encoder_plan(&plan, &encoder.config, 1, chunking_of(CHUNK_LEAST_FRAMES), (struct device){DEVICE_CPU, 0});
+    int64_t least = memory_plan_total(&plan);
+    assert_int_equal(cut_within(&cutting, least), 0);
+    assert_int_equal(cutting.chunking.chunk, CHUNK_LEAST_FRAMES);
+    assert_int_equal(memory_plan_total(&cutting.plan), least);
+    assert_int_equal(cut_within(&cutting, least - 1), -1);
+    assert_non_null(strstr(failure_text(), "encoding needs "));
     assert_non_null(strstr(failure_text(), "MB allowed; give --memory"));
     failure_clear();
 }
@@ -200,7 +209,7 @@ static void expect_chroma(const char *stage)
     float *samples = parity_floats(wave);
     int32_t *expected = parity_places(stored), *bins = allocate((size_t)stored->shape[0], sizeof *bins);
     assert_int_equal(chroma_frames(wave->shape[0]), stored->shape[0]);
-    assert_int_equal(chroma_open(&chroma, cpu), 0);
+    assert_int_equal(chroma_open(&chroma), 0);
     assert_int_equal(chroma_bins(&chroma, samples, wave->shape[0], bins), 0);
     for (int64_t t = 0; t < stored->shape[0]; t++)
         assert_int_equal(bins[t], expected[t]);
@@ -228,7 +237,7 @@ static void notes_are_their_bins(void **state)
     int32_t bins[COUNT / 4096 + 1];
     struct chroma chroma;
     (void)state;
-    assert_int_equal(chroma_open(&chroma, cpu), 0);
+    assert_int_equal(chroma_open(&chroma), 0);
     for (int note = 0; note < 36; note++) {
         double frequency = 440 * pow(2, (note - 9) / 12.0);
         for (int i = 0; i < COUNT; i++)

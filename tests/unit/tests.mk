@@ -42,3 +42,4 @@ $(eval $(call unit_test,test-int8,sample-tokens,nn libtorch cpu formats base,$(B
 $(eval $(call unit_test,test-pool,,cpu formats base,jansson popt libcrypto))
 $(eval $(call unit_test,test-pages,,cpu formats base,jansson popt libcrypto))
 $(eval $(call unit_test,test-matrix,,cpu formats base,jansson popt libcrypto))
+$(eval $(call unit_test,test-budget,,nn libtorch formats base,$(BASE) $(MODEL)))

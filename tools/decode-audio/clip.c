@@ -81,9 +81,9 @@ int clip_check(const struct model *model, const struct tokens *tokens, const cha
 /* Codebook k of channel c is row k channels + c: left and right take turns. */
 static int open_streams(struct stream *streams, const struct decoder *decoder, const struct tokens *tokens)
 {
-    int64_t channels = decoder->model->language.channels;
+    int64_t channels = decoder->model.language.channels;
     for (int64_t c = 0; c < channels; c++)
-        if (stream_open(&streams[c], decoder->codec, decoder->chunking, tokens->codes + c * tokens->frames,
+        if (stream_open(&streams[c], &decoder->codec, decoder->cutting.chunking, tokens->codes + c * tokens->frames,
                         channels * tokens->frames, tokens->frames))
             return -1;
     return 0;
@@ -102,9 +102,9 @@ static int interleave(float *interleaved, const float *samples, int64_t count, i
 /* splice: all zero without an original. */
 static int append_streams(const struct decoder *decoder, struct stream *streams, struct splice *splice, struct wav_writer *writer)
 {
-    int64_t channels = decoder->model->language.channels, hop = decoder->codec->config.hop, frames, done = 0;
-    float *samples = allocate((size_t)(decoder->chunking.chunk * hop), sizeof *samples);
-    float *interleaved = allocate((size_t)(decoder->chunking.chunk * hop * channels), sizeof *interleaved);
+    int64_t channels = decoder->model.language.channels, hop = decoder->codec.config.hop, frames, done = 0;
+    float *samples = allocate((size_t)(decoder->cutting.chunking.chunk * hop), sizeof *samples);
+    float *interleaved = allocate((size_t)(decoder->cutting.chunking.chunk * hop * channels), sizeof *interleaved);
     do {
         frames = 0;
         for (int64_t c = 0; c < channels && !failed(); c++) {
@@ -126,9 +126,9 @@ int clip_decode(const struct decoder *decoder, const struct tokens *tokens, cons
     struct stream streams[MOST_CHANNELS] = {0};
     struct splice splice = {0};
     struct wav_writer writer;
-    if (original && splice_open(&splice, original, decoder->model, tokens, decoder->chunking.chunk * decoder->codec->config.hop))
+    if (original && splice_open(&splice, original, &decoder->model, tokens, decoder->cutting.chunking.chunk * decoder->codec.config.hop))
         return failure_within("'--splice %s'", original);
-    if (wav_create(&writer, output, decoder->codec->config.rate_hz, (int)decoder->model->language.channels)) {
+    if (wav_create(&writer, output, decoder->codec.config.rate_hz, (int)decoder->model.language.channels)) {
         splice_close(&splice);
         return -1;
     }

@@ -8,9 +8,9 @@
 #include "formats/stage.h"
 
 struct decoder {
-    const struct model *model;
-    const struct codec *codec;
-    struct chunking chunking;
+    struct model model;
+    struct codec codec;
+    struct cutting cutting;
 };
 
 /* Refuses codes that the model's codec cannot mean: another number of codebooks, codes outside them, a recipe with

@@ -45,6 +45,7 @@ int codec_open(struct codec *codec, const struct codec_config *config, const cha
     checkpoint_ignore(checkpoint, CODEC_PREFIX "encoder.layers.*");
     if (!failed())
         checkpoint_finish(checkpoint, CODEC_PREFIX);
+    weights_settle(&codec->weights);
     codec->weights.checkpoint = NULL;
     checkpoint_close(checkpoint);
     if (!failed())

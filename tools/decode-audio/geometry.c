@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "decode-audio/geometry.h"
 
-#include <stddef.h>
-
-#include "base/failure.h"
-
 static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 
 /* Walks a range of samples [first, last] back to the frames it comes from. Both sides grow by the larger padding:
@@ -26,60 +22,19 @@ struct sides geometry_margins(const struct codec_config *codec)
     return (struct sides){.left = larger(-first, 0), .right = larger(last, 0)};
 }
 
-/* On a device the LSTM's weights may be laid out anew for each call, so its blocks are longer than the chunks; and no shorter than
- * the first kernel, so that a clip shorter than its padding is one block. */
-struct chunking geometry_chunking(const struct codec_config *codec, int64_t chunk)
-{
-    return (struct chunking){.chunk = chunk, .block = larger(8 * chunk, codec->kernel)};
-}
+/* The LSTM's gates are 4 times its width; its output is kept for each channel. As the C heap was seen to grow. */
+enum { COPIES_OF_A_BLOCK = 12 };
 
-int64_t geometry_weight_bytes(const struct codec_config *codec)
-{
-    int64_t width = geometry_channels(codec, -1), floats = geometry_codebook_floats(codec) + geometry_lstm_floats(codec);
-    floats += geometry_convolution_floats(codec->dimension, width, codec->kernel);
-    for (int stage = 0; stage < codec->ratio_count; stage++)
-        floats += geometry_stage_floats(codec, stage);
-    floats += geometry_convolution_floats(codec->filters, 1, codec->last_kernel);
-    return floats * (int64_t)sizeof(float);
-}
-
-/* What the C heap was seen to grow by on a CPU, rounded up. A stage's widest step holds its input, the activated copy,
- * the result and what libtorch lays out anew for its kernels, 5 copies; pieces of different sizes leave holes between
- * them. The LSTM's gates are 4 times its width. Kernels are compiled when first used. */
-enum { COPIES_OF_A_STAGE = 12, COPIES_OF_A_BLOCK = 12, KERNEL_BYTES = 8 << 20 };
-
-static int64_t widest_stage(const struct codec_config *codec, int64_t window)
-{
-    int64_t widest = 0, length = window;
-    for (int stage = 0; stage < codec->ratio_count; stage++) {
-        length *= codec->ratios[stage];
-        widest = larger(widest, geometry_channels(codec, stage) * length);
-    }
-    return widest;
-}
-
-int64_t geometry_work_bytes(const struct codec_config *codec, int64_t channels, struct chunking chunking)
+void geometry_plan(struct memory_plan *plan, const struct codec_config *codec, int64_t channels, struct chunking chunking,
+                   struct device device)
 {
     struct sides margins = geometry_margins(codec);
     int64_t width = geometry_channels(codec, -1), window = chunking.chunk + margins.left + margins.right;
-    int64_t block = (chunking.block + window) * width;
-    int64_t recurrent = codec->lstm_layers * 8 * width * width; /* the LSTM's weights as its kernel wants them */
-    int64_t floats = COPIES_OF_A_STAGE * widest_stage(codec, window) + (COPIES_OF_A_BLOCK + channels) * block + recurrent +
-                     geometry_reading_floats(codec) + 2 * channels * chunking.chunk * codec->hop;
-    return floats * (int64_t)sizeof(float) + KERNEL_BYTES;
-}
-
-int geometry_plan(const struct codec_config *codec, int64_t channels, int64_t allowed, struct chunking *chunking)
-{
-    int64_t weights = geometry_weight_bytes(codec), needed = 0;
-    for (int64_t chunk = CHUNK_DEFAULT_FRAMES; chunk >= CHUNK_LEAST_FRAMES; chunk--) {
-        *chunking = geometry_chunking(codec, chunk);
-        needed = weights + geometry_work_bytes(codec, channels, *chunking);
-        if (allowed == 0 || needed <= allowed)
-            return 0;
-    }
-    int64_t mebibyte = 1 << 20;
-    return fail("decoding needs %.1f MB for weights and work; %.1f MB allowed; give --memory %lldM or more",
-                (double)needed / (double)mebibyte, (double)allowed / (double)mebibyte,
-                (long long)((needed + mebibyte - 1) / mebibyte));
+    int64_t own = geometry_convolution_floats(codec->dimension, width, codec->kernel) +
+                  geometry_convolution_floats(codec->filters, 1, codec->last_kernel);
+    const int64_t size = sizeof(float);
+    cutting_plan_shared(plan, codec, own, window, device);
+    memory_plan_add(plan, "blocks", size * (COPIES_OF_A_BLOCK + channels) * (chunking.block + window) * width);
+    if (device.kind == DEVICE_CPU)
+        memory_plan_add(plan, "samples", size * 2 * channels * chunking.chunk * codec->hop);
 }

@@ -43,50 +43,55 @@ static int outputs(const void *job, void (*each)(void *context, const char *path
     return 0;
 }
 
+static int decode_clip(struct decoder *decoder, const struct tokens *tokens, const struct job *job)
+{
+    int result;
+    do
+        result = clip_decode(decoder, tokens, job->splice, job->output);
+    while (result && cutting_again(&decoder->cutting));
+    return result ? cutting_refused(&decoder->cutting) : 0;
+}
+
 /* NULL after a failure. */
-static json_t *decode_job(const struct decoder *decoder, const struct job *job)
+static json_t *decode_job(struct decoder *decoder, const struct job *job)
 {
     struct tokens tokens = {0};
     json_t *result = NULL;
-    if (tokens_read(&tokens, job->tokens) == 0 && clip_check(decoder->model, &tokens, job->tokens) == 0 &&
-        clip_decode(decoder, &tokens, job->splice, job->output) == 0)
-        result = json_pack("{s:f, s:I, s:I}", "duration", (double)tokens.frames / (double)decoder->model->frame_rate_hz, "sample_rate",
-                           (json_int_t)decoder->codec->config.rate_hz, "channels", (json_int_t)decoder->model->language.channels);
+    if (tokens_read(&tokens, job->tokens) == 0 && clip_check(&decoder->model, &tokens, job->tokens) == 0 &&
+        decode_clip(decoder, &tokens, job) == 0)
+        result = json_pack("{s:f, s:I, s:I}", "duration", (double)tokens.frames / (double)decoder->model.frame_rate_hz, "sample_rate",
+                           (json_int_t)decoder->codec.config.rate_hz, "channels", (json_int_t)decoder->model.language.channels);
     tokens_release(&tokens);
     return result;
 }
-
-static void decode_all(struct tool_run *run, const struct decoder *decoder)
+static void decode_all(struct tool_run *run, struct decoder *decoder)
 {
     for (size_t i = 0; i < run->count; i++)
         if (tool_job_begin(run, i))
             tool_job_end(run, i, decode_job(decoder, tool_job(run, i)));
 }
 
-static int open_codec(const struct tool_run *run, const struct model *model, struct chunking *chunking, struct codec *codec)
+static int open_decoder(struct decoder *decoder, const struct tool_run *run)
 {
     const struct neural_settings *process = run->process;
+    struct model *model = &decoder->model;
     struct device device;
-    if (geometry_plan(&model->codec, model->language.channels, process->memory, chunking))
-        return failure_within("'%s'", model->name);
-    if (device_open(process->device, run->threads, process->memory, &device))
+    if (model_open(model, process->model) || device_open(process->device, run->threads, process->memory, &device))
         return -1;
-    return codec_open(codec, &model->codec, model->folder, device);
+    decoder->cutting = (struct cutting){geometry_plan, "decoding", &model->codec, .channels = model->language.channels};
+    if (cutting_open(&decoder->cutting, device, process->memory))
+        return failure_within("'%s'", model->name);
+    return codec_open(&decoder->codec, &model->codec, model->folder, device) ? cutting_refused(&decoder->cutting) : 0;
 }
 
 static int work(struct tool_run *run)
 {
-    const struct neural_settings *process = run->process;
-    struct model model = {0};
-    struct codec codec = {0};
-    struct chunking chunking;
-    int result = -1;
-    if (model_open(&model, process->model) == 0 && open_codec(run, &model, &chunking, &codec) == 0) {
-        decode_all(run, &(struct decoder){&model, &codec, chunking});
-        result = 0;
-    }
-    codec_release(&codec);
-    model_release(&model);
+    struct decoder decoder = {0};
+    int result = open_decoder(&decoder, run);
+    if (result == 0)
+        decode_all(run, &decoder);
+    codec_release(&decoder.codec);
+    model_release(&decoder.model);
     return result;
 }
 

@@ -36,18 +36,22 @@ static void fill_filter(int j, float *weights)
         weights[(size_t)c * BINS] = (float)(values[(c + A_TO_C) % CHROMA_BINS] / sqrt(sum) * loudness);
 }
 
-int chroma_open(struct chroma *chroma, struct device device)
+/* A CPU's, whatever device the model is on: some milliseconds a window, which a GPU's FFT library would take longer to be
+ * loaded for; and a melody is the same on every machine. */
+static const struct device HERE = {DEVICE_CPU, 0};
+
+int chroma_open(struct chroma *chroma)
 {
     float *bank = allocate((size_t)BINS * CHROMA_BINS, sizeof *bank), *window = allocate(LENGTH, sizeof *window);
     struct scope scope;
-    *chroma = (struct chroma){.device = device};
+    *chroma = (struct chroma){0};
     for (int j = 0; j < BINS; j++)
         fill_filter(j, bank + j);
     for (int i = 0; i < LENGTH; i++)
         window[i] = (float)(0.5 - 0.5 * cos(2 * PI * i / LENGTH));
     scope_open(&scope);
-    chroma->window = tensor_own(tensor_from(device, TENSOR_F32, SHAPE(LENGTH), window));
-    chroma->bank = tensor_own(tensor_from(device, TENSOR_F32, SHAPE(CHROMA_BINS, BINS), bank));
+    chroma->window = tensor_own(tensor_from(HERE, TENSOR_F32, SHAPE(LENGTH), window));
+    chroma->bank = tensor_own(tensor_from(HERE, TENSOR_F32, SHAPE(CHROMA_BINS, BINS), bank));
     scope_close(&scope);
     free(bank);
     free(window);
@@ -89,7 +93,7 @@ static int some_bins(const struct chroma *chroma, const struct signal *signal, i
         for (int64_t i = 0; i < LENGTH; i++)
             frames[t * LENGTH + i] = sample_at(signal, (first + t) * HOP - LENGTH / 2 + i);
     scope_open(&scope);
-    struct tensor *x = tensor_from(chroma->device, TENSOR_F32, SHAPE(count, LENGTH), frames);
+    struct tensor *x = tensor_from(HERE, TENSOR_F32, SHAPE(count, LENGTH), frames);
     struct tensor *energy = tensor_linear(tensor_power_spectrum(tensor_mul(x, chroma->window)), chroma->bank, NULL); /* [count, 12] */
     int result = tensor_read(tensor_argmax(energy, 1), strongest, (size_t)count * sizeof *strongest);
     scope_close(&scope);
@@ -111,9 +115,8 @@ int chroma_bins(const struct chroma *chroma, const float *samples, int64_t count
     return 0;
 }
 
-/* Frames, windowed, spectrum of complex numbers, their squares, power. */
-int64_t chroma_bytes(void)
+void chroma_plan(struct memory_plan *plan)
 {
-    const int64_t copies = 8, libraries = 4 << 20;
-    return (int64_t)sizeof(float) * (FRAMES_AT_ONCE * copies * LENGTH + BINS * CHROMA_BINS + LENGTH) + libraries;
+    const int64_t copies = 8, libraries = 4 << 20; /* frames, windowed, spectrum of complex numbers, their squares, power */
+    memory_plan_add(plan, "chroma", (int64_t)sizeof(float) * (FRAMES_AT_ONCE * copies * LENGTH + BINS * CHROMA_BINS + LENGTH) + libraries);
 }

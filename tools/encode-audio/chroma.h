@@ -11,16 +11,16 @@
 #include <stdint.h>
 
 #include "libtorch/tensor.h"
+#include "nn/memory-plan.h"
 
 enum { CHROMA_RATE_HZ = 32000 };
 
 struct chroma {
-    struct device device;
     struct tensor *window; /* [16384], owned */
     struct tensor *bank;   /* [12, 8193], owned */
 };
 
-int chroma_open(struct chroma *chroma, struct device device);
+int chroma_open(struct chroma *chroma); /* on the CPU always */
 void chroma_release(struct chroma *chroma); /* accepts all-zero */
 
 int64_t chroma_frames(int64_t samples); /* 1 + samples / 4096; 5 for a signal shorter than a window */
@@ -28,7 +28,7 @@ int64_t chroma_frames(int64_t samples); /* 1 + samples / 4096; 5 for a signal sh
 /* bins [chroma_frames(count)] of mono samples. A signal shorter than 16384 samples is made so long by zeros on both sides. */
 int chroma_bins(const struct chroma *chroma, const float *samples, int64_t count, int32_t *bins);
 
-/* Bytes allocated, beside the samples. */
-int64_t chroma_bytes(void);
+/* Adds what is allocated beside the samples. */
+void chroma_plan(struct memory_plan *plan);
 
 #endif

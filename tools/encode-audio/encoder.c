@@ -46,6 +46,7 @@ int encoder_open(struct encoder *encoder, const struct codec_config *config, con
     checkpoint_ignore(checkpoint, CODEC_PREFIX "decoder.layers.*");
     if (!failed())
         checkpoint_finish(checkpoint, CODEC_PREFIX);
+    weights_settle(&encoder->weights);
     encoder->weights.checkpoint = NULL;
     checkpoint_close(checkpoint);
     if (!failed())
@@ -112,17 +113,19 @@ static struct tensor *nearest(struct tensor *rest, struct tensor *table)
     return ids;
 }
 
+/* All codebooks are read in one transfer: on a GPU each would wait for what was launched before. */
 int encoder_codes(const struct encoder *encoder, struct tensor *latent, int64_t *codes)
 {
+    struct tensor *ids[CODEC_MAX_CODEBOOKS], *rest = latent;
+    int64_t codebooks = encoder->config.codebooks, count = failed() ? 0 : tensor_size(latent, 0);
     struct scope scope;
-    int64_t count = failed() ? 0 : tensor_size(latent, 0);
     scope_open(&scope);
-    struct tensor *rest = latent;
-    for (int i = 0; i < encoder->config.codebooks && !failed(); i++) {
-        struct tensor *ids = nearest(rest, encoder->tables[i]);
-        tensor_read(ids, codes + i * count, (size_t)count * sizeof *codes);
-        rest = tensor_sub(rest, tensor_embedding(encoder->tables[i], ids));
+    for (int64_t i = 0; i < codebooks && !failed(); i++) {
+        ids[i] = nearest(rest, encoder->tables[i]);
+        rest = tensor_sub(rest, tensor_embedding(encoder->tables[i], ids[i]));
     }
+    if (!failed())
+        tensor_read(tensor_cat(ids, (int)codebooks, 0), codes, (size_t)(codebooks * count) * sizeof *codes);
     scope_close(&scope);
     return failed() ? -1 : 0;
 }

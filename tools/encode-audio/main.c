@@ -58,37 +58,50 @@ struct workshop {
     char *identity;
     struct device device;
     int64_t memory;
-    struct chunking chunking;
+    struct cutting cutting;
     struct encoder encoder;
     struct chroma chroma;
 };
 
 static int open_encoder(struct workshop *shop)
 {
+    struct model *model = &shop->model;
     if (shop->encoder.weights.count)
         return 0;
-    if (geometry_encoder_plan(&shop->model.codec, shop->model.language.channels, shop->memory, &shop->chunking))
-        return failure_within("'%s'", shop->model.name);
-    return encoder_open(&shop->encoder, &shop->model.codec, shop->model.folder, shop->device);
+    shop->cutting = (struct cutting){geometry_encoder_plan, "encoding", &model->codec, .channels = model->language.channels};
+    if (cutting_open(&shop->cutting, shop->device, shop->memory))
+        return failure_within("'%s'", model->name);
+    return encoder_open(&shop->encoder, &model->codec, model->folder, shop->device) ? cutting_refused(&shop->cutting) : 0;
 }
 
 /* NULL after a failure. */
+static json_t *encode_tokens(struct workshop *shop, const struct request *request)
+{
+    json_t *result;
+    if (open_encoder(shop))
+        return NULL;
+    do
+        result = clip_encode(&shop->encoder, shop->cutting.chunking, &shop->model, shop->identity, request);
+    while (!result && cutting_again(&shop->cutting));
+    if (!result)
+        cutting_refused(&shop->cutting);
+    return result;
+}
+
 static json_t *encode_melody(struct workshop *shop, const struct request *request)
 {
     if (shop->model.kind != MODEL_MELODY) {
         fail("'%s' follows no melody: use a melody model such as melody or stereo-melody", shop->model.name);
         return NULL;
     }
-    if (tune_fits(&shop->model, request, shop->memory) || (!shop->chroma.bank && chroma_open(&shop->chroma, shop->device)))
+    if (tune_fits(&shop->model, request, shop->memory) || (!shop->chroma.bank && chroma_open(&shop->chroma)))
         return NULL;
     return tune_encode(&shop->chroma, &shop->model, shop->identity, request);
 }
 
 static json_t *encode_job(struct workshop *shop, const struct request *request)
 {
-    if (strcmp(request->as, "melody") == 0)
-        return encode_melody(shop, request);
-    return open_encoder(shop) ? NULL : clip_encode(&shop->encoder, shop->chunking, &shop->model, shop->identity, request);
+    return strcmp(request->as, "melody") == 0 ? encode_melody(shop, request) : encode_tokens(shop, request);
 }
 
 static int open_workshop(struct workshop *shop, const struct tool_run *run)

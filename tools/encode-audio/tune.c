@@ -8,6 +8,7 @@
 #include "base/progress.h"
 #include "formats/audio.h"
 #include "formats/stage.h"
+#include "nn/budget.h"
 
 /* How a piece falls into windows, in samples of the reference. */
 struct layout {
@@ -30,16 +31,22 @@ static int64_t samples_used(const struct layout *layout)
     return (layout->windows - 1) * layout->stride + layout->length;
 }
 
-int tune_fits(const struct model *model, const struct request *request, int64_t allowed)
+int tune_fits(const struct model *model, const struct request *request, int64_t memory)
 {
     struct layout layout = layout_of(model, request);
-    int64_t samples = samples_used(&layout) + (layout.windows > 1 ? layout.length : 0), mebibyte = 1 << 20;
-    int64_t needed = samples * (int64_t)sizeof(float) + chroma_bytes();
-    if (allowed == 0 || needed <= allowed)
+    int64_t samples = samples_used(&layout) + (layout.windows > 1 ? layout.length : 0);
+    struct memory_plan plan = {0};
+    struct budget budget;
+    memory_plan_add(&plan, "samples", samples * (int64_t)sizeof(float));
+    chroma_plan(&plan);
+    if (budget_open(&budget, (struct device){DEVICE_CPU, 0}, memory))
+        return -1;
+    if (budget_holds(&budget, &plan))
         return 0;
-    return fail("the melody of a piece of %lld window%s needs %.1f MB; %.1f MB allowed; give --memory %lldM or more",
-                (long long)layout.windows, layout.windows == 1 ? "" : "s", (double)needed / (double)mebibyte,
-                (double)allowed / (double)mebibyte, (long long)((needed + mebibyte - 1) / mebibyte));
+    char *advice = budget_advice(&budget, &plan, NULL);
+    budget_refuse(&budget, &plan, advice, "the melody of a piece of %lld window%s", (long long)layout.windows, layout.windows == 1 ? "" : "s");
+    free(advice);
+    return -1;
 }
 
 /* The beginning of the reference, at most `most` samples; yours. NULL on failure. */

@@ -11,8 +11,8 @@
 #include "encode-audio/chroma.h"
 #include "encode-audio/request.h"
 
-/* Would the reference of a piece and the work fit into `allowed` bytes (0: no limit)? */
-int tune_fits(const struct model *model, const struct request *request, int64_t allowed);
+/* Would the reference of a piece and the work, all on the CPU, keep to --memory (0: no limit)? */
+int tune_fits(const struct model *model, const struct request *request, int64_t memory);
 
 /* Returns {"windows", "frames"} for the job's result, NULL on failure. */
 json_t *tune_encode(const struct chroma *chroma, const struct model *model, const char *identity, const struct request *request);

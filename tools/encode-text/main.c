@@ -3,7 +3,6 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/failure.h"
 #include "base/file.h"
@@ -14,6 +13,7 @@
 #include "encode-text/t5.h"
 #include "encode-text/tokenizer.h"
 #include "formats/stage.h"
+#include "nn/budget.h"
 #include "nn/neural-settings.h"
 
 enum { MAX_PROMPT_FILE = 1 << 20 };
@@ -24,12 +24,11 @@ struct job {
 
 /* What all jobs share. tokenizer and t5 stay empty when no job has a prompt to encode. */
 struct encoder {
-    int64_t memory;
+    struct budget budget;
     struct model model;
     char *identity;
     struct tokenizer *tokenizer;
     struct t5 t5;
-    bool on_cpu;
 };
 
 static const struct setting SETTINGS[] = {
@@ -67,22 +66,44 @@ static int outputs(const void *job, void (*each)(void *context, const char *path
 
 /* memory */
 
-static double megabytes(int64_t bytes) { return (double)bytes / (1 << 20); }
+/* T5's work grows with the square of a prompt's length, so that on a CPU too there is a limit: what the machine has. */
+static int open_budget(struct encoder *encoder, struct device device, int64_t memory)
+{
+    struct device_memory machine;
+    if (budget_open(&encoder->budget, device, memory))
+        return -1;
+    if (encoder->budget.allowed == INT64_MAX && device_memory(device, &machine) == 0)
+        encoder->budget.allowed = machine.total;
+    return failed() ? -1 : 0;
+}
 
-static int64_t physical_memory(void) { return (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE); }
+static struct memory_plan plan_of(const struct encoder *encoder, int64_t tokens)
+{
+    struct memory_plan plan = {0};
+    t5_plan(&plan, &encoder->model.text, tokens, encoder->budget.device);
+    return plan;
+}
 
-/* Does a prompt of so many tokens keep to --memory, or else to what this machine has? A GPU speaks for itself. */
+#define A_PROMPT "a prompt of %lld token%s"
+#define A_PROMPT_OF(tokens) (long long)(tokens), (tokens) == 1 ? "" : "s"
+
+/* tokens: 1 when there is no prompt yet. */
 static int check_memory(const struct encoder *encoder, int64_t tokens)
 {
-    const int64_t needed = t5_weight_bytes(&encoder->model.text) + t5_work_bytes(&encoder->model.text, tokens);
-    const char *plural = tokens == 1 ? "" : "s";
-    if (encoder->memory && needed > encoder->memory)
-        return fail("a prompt of %lld token%s needs %.1f MB for T5's weights and work; %.1f MB allowed; give --memory %lldM or more",
-                    (long long)tokens, plural, megabytes(needed), megabytes(encoder->memory), (long long)(needed >> 20) + 1);
-    if (encoder->on_cpu && needed > physical_memory())
-        return fail("a prompt of %lld token%s needs %.1f MB for T5's weights and work; this machine has %.1f MB; shorten the prompt",
-                    (long long)tokens, plural, megabytes(needed), megabytes(physical_memory()));
-    return 0;
+    struct memory_plan plan = plan_of(encoder, tokens);
+    if (budget_holds(&encoder->budget, &plan))
+        return 0;
+    char *advice = budget_advice(&encoder->budget, &plan, tokens > 1 ? "shorten the prompt" : NULL);
+    budget_refuse(&encoder->budget, &plan, advice, A_PROMPT, A_PROMPT_OF(tokens));
+    free(advice);
+    return -1;
+}
+
+/* There is nothing to make smaller: a prompt is one pass. */
+static int explain_refusal(const struct encoder *encoder, int64_t tokens)
+{
+    struct memory_plan plan = plan_of(encoder, tokens);
+    return budget_refused(&encoder->budget, &plan, A_PROMPT, A_PROMPT_OF(tokens));
 }
 
 /* prompts */
@@ -124,7 +145,9 @@ static int encode_prompt(const struct encoder *encoder, const struct text *promp
         check_memory(encoder, condition->tokens))
         return -1;
     condition->hidden = allocate((size_t)(condition->tokens * condition->width), sizeof *condition->hidden);
-    return t5_encode(&encoder->t5, condition->ids, condition->tokens, condition->hidden);
+    if (t5_encode(&encoder->t5, condition->ids, condition->tokens, condition->hidden))
+        return explain_refusal(encoder, condition->tokens);
+    return 0;
 }
 
 /* NULL after a failure. */
@@ -161,18 +184,16 @@ static int open_tokenizer(struct encoder *encoder)
     return encoder->tokenizer ? 0 : -1;
 }
 
-static int open_t5(struct encoder *encoder, const char *request, int threads)
+static int open_t5(struct encoder *encoder, const struct neural_settings *process, int threads)
 {
     struct device device;
-    if (device_open(request, threads, encoder->memory, &device))
-        return -1;
-    encoder->on_cpu = device.kind == DEVICE_CPU;
-    if (check_memory(encoder, 1))
+    if (device_open(process->device, threads, process->memory, &device) || open_budget(encoder, device, process->memory) ||
+        check_memory(encoder, 1))
         return -1;
     struct checkpoint *checkpoint = checkpoint_open(encoder->model.folder);
     int result = checkpoint ? t5_open(&encoder->t5, &encoder->model.text, checkpoint, device) : -1;
     checkpoint_close(checkpoint);
-    return result;
+    return result ? explain_refusal(encoder, 1) : 0;
 }
 
 /* Does any job have something to encode? Whether a file is empty is not known yet. */
@@ -189,13 +210,12 @@ static bool has_text(struct tool_run *run)
 static int open_encoder(struct encoder *encoder, struct tool_run *run)
 {
     const struct neural_settings *process = run->process;
-    encoder->memory = process->memory;
     if (model_open(&encoder->model, process->model))
         return -1;
     encoder->identity = model_identity(&encoder->model);
     if (!encoder->identity)
         return -1;
-    return has_text(run) && (open_tokenizer(encoder) || open_t5(encoder, process->device, run->threads)) ? -1 : 0;
+    return has_text(run) && (open_tokenizer(encoder) || open_t5(encoder, process, run->threads)) ? -1 : 0;
 }
 
 static void close_encoder(struct encoder *encoder)

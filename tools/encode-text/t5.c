@@ -14,6 +14,7 @@
 
 #include "base/failure.h"
 #include "base/memory.h"
+#include "nn/budget.h"
 
 enum { MAX_PREFIX = 16 };
 
@@ -28,23 +29,30 @@ static int64_t attention_width(const struct text_config *config) { return config
 
 static int64_t largest(int64_t a, int64_t b) { return a > b ? a : b; }
 
-int64_t t5_weight_bytes(const struct text_config *config)
+/* An array stored as halves is on the device beside its conversion for a moment. The embedding comes first, when nothing
+ * else is there yet. */
+static void plan_weights(struct memory_plan *plan, const struct text_config *config)
 {
     const int64_t width = config->width, inner = attention_width(config);
     const int64_t matrix = width * largest(inner, config->feed_forward), embedding = config->vocabulary * width;
-    const int64_t block = 4 * inner * width + 2 * config->feed_forward * width + 2 * width;
-    const int64_t total = embedding + config->layers * block + width;
-    /* An array stored as halves is on the device beside its conversion for a moment. The embedding comes first, when
-     * nothing else is there yet. */
-    return 4 * total + 2 * largest(matrix, embedding - config->layers * block);
+    const int64_t blocks = config->layers * (4 * inner * width + 2 * config->feed_forward * width + 2 * width);
+    memory_plan_add(plan, "weights", 4 * (embedding + blocks + width + config->buckets * config->heads));
+    memory_plan_add(plan, "loading", 2 * largest(matrix, embedding - blocks));
 }
 
-int64_t t5_work_bytes(const struct text_config *config, int64_t tokens)
+/* Squares of the prompt's length, of all heads: the bias, scores, probabilities. libtorch's own attention for CPUs has them in
+ * tiles; what it has for GPUs may fall back on whole ones, and then keeps those of rows without any score apart. */
+enum { SQUARES_ON_CPU = 3, SQUARES_ON_GPU = 5 };
+
+void t5_plan(struct memory_plan *plan, const struct text_config *config, int64_t tokens, struct device device)
 {
     const int64_t width = config->width, inner = attention_width(config);
     const int64_t rows = 5 * width + largest(5 * inner, 2 * config->feed_forward);
-    const int64_t squares = 3 * config->heads * tokens; /* bias, scores, probabilities */
-    return 4 * tokens * (rows + squares);
+    const int64_t squares = (device.kind == DEVICE_CPU ? SQUARES_ON_CPU : SQUARES_ON_GPU) * config->heads * tokens;
+    plan_weights(plan, config);
+    memory_plan_add(plan, "work", 4 * tokens * (rows + squares));
+    if (device.kind != DEVICE_CPU)
+        memory_plan_add(plan, "libraries", budget_workspaces(device));
 }
 
 /* loading */
@@ -138,6 +146,7 @@ int t5_open(struct t5 *t5, const struct text_config *config, struct checkpoint *
         take_block(t5, &t5->blocks[i], prefix, i);
     take_position_bias(t5, prefix);
     t5->final_norm = weights_take(&t5->weights, TENSOR_F32, SHAPE(config->width), "%sencoder.final_layer_norm.weight", prefix);
+    weights_settle(&t5->weights);
     if (!*prefix) { /* the other half of a T5 by itself */
         checkpoint_ignore(checkpoint, "decoder.*");
         checkpoint_ignore(checkpoint, "lm_head.*");

@@ -7,6 +7,7 @@
 #define LEITMOTIF_ENCODE_TEXT_T5_H
 
 #include "formats/model.h"
+#include "nn/memory-plan.h"
 #include "nn/weights.h"
 
 struct t5_block;
@@ -21,9 +22,8 @@ struct t5 {
     int64_t *distances;             /* [buckets / 2 - 1]: the smallest distance of bucket 1, 2, ... */
 };
 
-/* Bytes on the device: the weights while they are loaded, and what a pass over so many tokens adds. */
-int64_t t5_weight_bytes(const struct text_config *config);
-int64_t t5_work_bytes(const struct text_config *config, int64_t tokens);
+/* Adds the bytes on the device: of the weights, of loading them, and of a pass over so many tokens. */
+void t5_plan(struct memory_plan *plan, const struct text_config *config, int64_t tokens, struct device device);
 
 /* Takes the text encoder out of a checkpoint, which may be closed then: everything below "text_encoder.", or a T5 model by
  * itself. */

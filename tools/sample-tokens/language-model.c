@@ -25,14 +25,21 @@ static enum tensor_type tensor_type_for(enum element_type type)
     return type == ELEMENT_F16 ? TENSOR_F16 : type == ELEMENT_BF16 ? TENSOR_BF16 : TENSOR_F32;
 }
 
-/* The array on the CPU without a copy where its place in the file is aligned. */
-static struct tensor *tensor_of(const struct array *array)
+/* The array as it is stored, on the device: on a CPU without a copy where its place in the file is aligned. */
+static struct tensor *tensor_of(struct weights *weights, const struct array *array)
 {
-    const struct device cpu = {DEVICE_CPU, 0};
     enum tensor_type type = tensor_type_for(array->type);
-    if ((uintptr_t)array->data % element_size(array->type) == 0)
+    if (weights->device.kind == DEVICE_CPU && (uintptr_t)array->data % element_size(array->type) == 0)
         return tensor_wrap((void *)(uintptr_t)array->data, type, array->rank, array->shape);
-    return tensor_from(cpu, type, array->rank, array->shape, array->data);
+    return weights_convert(weights, type, array);
+}
+
+static void place(const struct loader *loader, struct tensor *where, const struct array *array)
+{
+    struct scope scope;
+    scope_open(&scope);
+    tensor_copy(where, tensor_of(loader->weights, array));
+    scope_close(&scope);
 }
 
 /* A stack as one tensor [rows of all parts, columns]. */
@@ -43,7 +50,7 @@ static struct tensor *join(const struct loader *loader, const struct stack *stac
     scope_open(&scope);
     struct tensor *whole = tensor_new(loader->weights->device, tensor_type_for(type), SHAPE(stack_rows(stack), stack_columns(stack)));
     for (int i = 0; i < stack->count; i++)
-        tensor_copy(tensor_narrow(whole, 0, i * rows, rows), tensor_of(stack->parts[i]));
+        place(loader, tensor_narrow(whole, 0, i * rows, rows), stack->parts[i]);
     whole = failed() ? NULL : weights_keep(loader->weights, whole);
     scope_close(&scope);
     return whole;
@@ -125,7 +132,9 @@ int language_model_load(struct language_model *language, const struct model *mod
     struct loader loader = {.weights = &language->weights, .type = type};
     language->weights = (struct weights){.checkpoint = checkpoint, .device = device};
     language->layers = allocate((size_t)model->language.layers, sizeof *language->layers);
-    return load(&loader, model, checkpoint, language);
+    int result = load(&loader, model, checkpoint, language);
+    weights_settle(&language->weights);
+    return result;
 }
 
 void language_model_release(struct language_model *language)

@@ -155,10 +155,11 @@ struct tensor *operation(const char *name, const char *overload, const struct ar
     return result;
 }
 
-static _Thread_local bool refused_memory;
+#define CANNOT_DO "libtorch cannot do '" /* what its failures begin with */
 
+static _Thread_local bool refused_memory; /* was the last of them that? */
 
-bool device_refused_memory(void) { return refused_memory; }
+bool device_refused_memory(void) { return refused_memory && strstr(failure_text(), CANNOT_DO); }
 
 int libtorch_failure(const char *what)
 {
@@ -166,9 +167,9 @@ int libtorch_failure(const char *what)
     bool known = text && *text;
     refused_memory = known ? strstr(text, "out of memory") || strstr(text, "allocate memory") : cuda_begun();
     if (!known)
-        return fail("libtorch cannot do '%s': it wrote the reason to stderr", what);
+        return fail(CANNOT_DO "%s': it wrote the reason to stderr", what);
     size_t length = strcspn(text, "\n"); /* what follows is where in libtorch, not why */
-    return fail("libtorch cannot do '%s': %.*s", what, (int)(length < MAX_REASON ? length : MAX_REASON), text);
+    return fail(CANNOT_DO "%s': %.*s", what, (int)(length < MAX_REASON ? length : MAX_REASON), text);
 }
 
 bool libtorch_ready(void)

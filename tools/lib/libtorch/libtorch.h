@@ -51,8 +51,8 @@ int device_wait(struct device device);
 struct device_memory { int64_t total, free; };
 int device_memory(struct device device, struct device_memory *memory);
 
-/* Was the failure that libtorch recorded last in this thread a refused allocation? Before 2.13 libtorch does not say why
- * it failed: on a GPU every failure may be that, then. */
+/* Is the recorded failure libtorch's, and a refused allocation? Before 2.13 libtorch does not say why it failed: on a GPU
+ * every failure of its own may be that, then. */
 bool device_refused_memory(void);
 
 #endif

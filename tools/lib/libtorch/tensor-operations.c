@@ -136,6 +136,23 @@ int tensor_lstm(struct tensor *x, struct tensor *h, struct tensor *c, struct ten
     return status;
 }
 
+/* _cudnn_rnn_flatten_weight(Tensor[] weights, int weights of a layer, SymInt inputs, int mode, SymInt width, SymInt projection,
+ * int layers, bool batch_first, bool bidirectional) -> Tensor: the piece, which the weights are views of from now on */
+void tensor_lstm_arrange(struct tensor *const *params, int layers)
+{
+    enum { WEIGHTS_OF_A_LAYER = 4, MODE_LSTM = 2 };
+    struct scope scope;
+    if (!libtorch_ready())
+        return;
+    scope_open(&scope);
+    operation("aten::_cudnn_rnn_flatten_weight", "",
+              ARGUMENTS(of_tensors(params, WEIGHTS_OF_A_LAYER * layers), of_integer(WEIGHTS_OF_A_LAYER), of_integer(tensor_size(params[0], 1)),
+                        of_integer(MODE_LSTM), of_integer(tensor_size(params[1], 1)), of_integer(0), of_integer(layers), of_flag(false),
+                        of_flag(false)));
+    scope_close(&scope);
+    failure_clear();
+}
+
 /* _weight_norm(Tensor v, Tensor g, int dim) */
 struct tensor *tensor_weight_norm(struct tensor *v, struct tensor *g, int dimension)
 {

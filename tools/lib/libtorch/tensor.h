@@ -90,6 +90,9 @@ struct tensor *tensor_conv_transpose1d(struct tensor *x, struct tensor *weight, 
  * w_ih, w_hh, b_ih, b_hh. */
 int tensor_lstm(struct tensor *x, struct tensor *h, struct tensor *c, struct tensor *const *params, int layers,
                 struct tensor **y, struct tensor **h_out, struct tensor **c_out);
+/* For a GPU: lays these weights, which are owned, out in one piece, so that cuDNN need not do so at each call, and warn of it.
+ * Where that cannot be had they stay as they are. */
+void tensor_lstm_arrange(struct tensor *const *params, int layers);
 struct tensor *tensor_power_spectrum(struct tensor *x); /* [.., n] -> [.., n / 2 + 1]: |discrete Fourier transform|^2 */
 struct tensor *tensor_weight_norm(struct tensor *v, struct tensor *g, int dimension); /* g v / |v| over all but `dimension` */
 

@@ -25,7 +25,8 @@ struct budget {
 /* memory: of --memory, 0: none. The device must be open (device_open), or a CPU. */
 int budget_open(struct budget *budget, struct device device, int64_t memory);
 
-/* What a GPU's libraries, cuBLAS and cuDNN, take of libtorch's allocator for themselves, for plans to add; 0 on a CPU. */
+/* What a GPU's libraries, cuBLAS and cuDNN, take of libtorch's allocator for themselves, and what its pools have beyond what
+ * was asked of them: for plans to add; 0 on a CPU. */
 int64_t budget_workspaces(struct device device);
 
 bool budget_holds(const struct budget *budget, const struct memory_plan *plan);

@@ -40,6 +40,8 @@ int recurrence_read(struct recurrence *recurrence, struct weights *weights, int6
             recurrence->weights[i] = weights_take(weights, TENSOR_F32, i % 4 < 2 ? 2 : 1, (const int64_t[]){4 * width, width},
                                                   "%s.%s_l%d", prefix, names[i % 4], i / 4);
     }
+    if (!here)
+        tensor_lstm_arrange(recurrence->weights, recurrence->layers);
     return failed() ? -1 : 0;
 }
 

@@ -29,7 +29,8 @@ struct tensor *weights_convert(struct weights *weights, enum tensor_type type, c
 {
     struct scope scope;
     scope_open(&scope);
-    struct tensor *stored = tensor_from(weights->device, stored_type(array->type), array->rank, array->shape, array->data);
+    weights->staging.device = weights->device;
+    struct tensor *stored = staging_tensor(&weights->staging, stored_type(array->type), array->rank, array->shape, array->data);
     struct tensor *tensor = scope_keep(&scope, tensor_cast(stored, type));
     scope_close(&scope);
     return tensor;
@@ -64,8 +65,14 @@ struct tensor *weights_take(struct weights *weights, enum tensor_type type, int 
     return tensor;
 }
 
+void weights_settle(struct weights *weights)
+{
+    staging_release(&weights->staging);
+}
+
 void weights_release(struct weights *weights)
 {
+    weights_settle(weights);
     while (weights->count)
         tensor_free(weights->owned[--weights->count]);
     free(weights->owned);

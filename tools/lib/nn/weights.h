@@ -5,11 +5,12 @@
 #define LEITMOTIF_NN_WEIGHTS_H
 
 #include "formats/checkpoint.h"
-#include "libtorch/tensor.h"
+#include "libtorch/staging.h"
 
 struct weights {
     struct checkpoint *checkpoint; /* borrowed */
     struct device device;
+    struct staging staging;        /* until weights_settle */
     struct tensor **owned;
     size_t count, capacity;
 };
@@ -28,6 +29,9 @@ struct tensor *weights_convert(struct weights *weights, enum tensor_type type, c
 
 /* A tensor computed from taken ones (folded weight norms, ...): owned by weights from now on; returns it. */
 struct tensor *weights_keep(struct weights *weights, struct tensor *tensor);
+
+/* Loading has ended: what only that needed is freed. More may be taken all the same. */
+void weights_settle(struct weights *weights);
 
 void weights_release(struct weights *weights);
 
