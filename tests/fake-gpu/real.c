@@ -75,9 +75,31 @@ static int32_t call_subtract(stack_value *stack)
     return status;
 }
 
+/* mm.dtype(Tensor self, Tensor mat2, ScalarType out_dtype), which only a GPU has: both are widened first. */
+static int32_t call_wide_product(stack_value *stack, uint64_t built_for)
+{
+    stack_value a[STACK_SLOTS] = {stack[0], stack[2]}, b[STACK_SLOTS] = {stack[1], stack[2]}, product[STACK_SLOTS] = {0};
+    if (real.torch_call_dispatcher("aten::to", "dtype", a, built_for) || real.torch_call_dispatcher("aten::to", "dtype", b, built_for))
+        return 1;
+    product[0] = a[0];
+    product[1] = b[0];
+    int32_t status = real.torch_call_dispatcher("aten::mm", "", product, built_for);
+    stack[0] = product[0];
+    return status;
+}
+
+static int32_t call_by_name(const char *name, const char *overload, stack_value *stack, uint64_t built_for)
+{
+    if (!strcmp(name, "direct::subtract"))
+        return call_subtract(stack);
+    if (!strcmp(name, "aten::mm") && !strcmp(overload, "dtype"))
+        return call_wide_product(stack, built_for);
+    return real.torch_call_dispatcher(name, overload, stack, built_for);
+}
+
 int32_t call_real(const char *name, const char *overload, stack_value *stack, uint64_t built_for)
 {
-    int32_t status = strcmp(name, "direct::subtract") ? real.torch_call_dispatcher(name, overload, stack, built_for) : call_subtract(stack);
+    int32_t status = call_by_name(name, overload, stack, built_for);
     if (status)
         ours = false;
     return status;

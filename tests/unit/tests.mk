@@ -33,6 +33,7 @@ $(eval $(call unit_test,test-sections,leitmotif,libtorch formats base,$(BASE) $(
 $(eval $(call unit_test,test-report,leitmotif,libtorch formats base,$(BASE) $(MODEL)))
 $(eval $(call unit_test,test-fetch-model,fetch-model,formats base,$(BASE) libcurl))
 $(eval $(call unit_test,test-melody,sample-tokens,nn libtorch cpu formats base,$(BASE) $(MODEL)))
+$(eval $(call unit_test,test-static-step,sample-tokens,nn libtorch cpu formats base,$(BASE) $(MODEL)))
 $(eval $(call unit_test,test-encode-audio,encode-audio,nn libtorch cpu formats base,$(BASE) $(MODEL) $(FILES)))
 $(eval $(call unit_test,test-recurrence,,nn libtorch cpu formats base,$(BASE) $(MODEL)))
 $(eval $(call unit_test,test-kernels,,cpu formats base,jansson popt libcrypto))

@@ -30,6 +30,7 @@ struct engine_settings {
     int64_t prefill;           /* most columns in one feed */
     int64_t text_tokens;       /* most tokens of a condition that is attended to beside the columns */
     int64_t prefix;            /* most positions before the columns: chroma and text of a melody model; else 0 */
+    bool static_step;          /* engine torch: steps of one column in constant shapes, which a GPU always has; for tests */
 };
 
 struct engine_feed {

@@ -55,6 +55,7 @@ CHECK(argmax, tensor_cast(tensor_argmax(tensor_cat((struct tensor *[]){a, b, b},
 CHECK(sum, tensor_sum(a, 0, true))
 CHECK(linear, tensor_linear(a, b, VECTOR(0, 1)))
 CHECK(linear_unbiased, tensor_linear(a, b, NULL))
+CHECK(product, tensor_product(tensor_cast(a, TENSOR_F16), tensor_cast(b, TENSOR_F16)))
 CHECK(embedding, tensor_embedding(a, tensor_cast(VECTOR(1, 0, 1), TENSOR_I64)))
 CHECK(layer_norm, tensor_layer_norm(a, VECTOR(1, 2), VECTOR(0, 1), 0.75))
 CHECK(rms_norm, tensor_rms_norm(a, VECTOR(1, 2), 1.5))
@@ -107,12 +108,13 @@ static struct tensor *check_lstm(struct tensor *a, struct tensor *b)
 
 /* That arguments are passed rightly is the same for every device. The first few also show that a GPU computes at all, with
  * little of its time and memory: each further library or kernel takes some of both. */
-enum { ON_EVERY_DEVICE = 9 };
+enum { ON_EVERY_DEVICE = 10 };
 
 static const struct check checks[] = {
     ENTRY(cast, 1, -2, 3, 0),
     ENTRY(cat, 1, -2, 2, 1, 3, 0, -1, 4),
     ENTRY(linear, 0, -8, 6, -2),
+    ENTRY(product, 0, -9, 6, -3),
     ENTRY(layer_norm, 0.8660254f, -0.7320508f, 0.8660254f, -0.7320508f),
     ENTRY(attention, 1.0034391f, -1.9965608f, 1.0034391f, -1.9965608f),
     ENTRY(copy, 7, 4, 3, 4),

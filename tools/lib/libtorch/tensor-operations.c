@@ -71,6 +71,19 @@ struct tensor *tensor_linear(struct tensor *x, struct tensor *weight, struct ten
     return operation("aten::linear", "", ARGUMENTS(of_tensor(x), of_tensor(weight), maybe_tensor(bias_or_null)));
 }
 
+/* mm.dtype(Tensor self, Tensor mat2, ScalarType out_dtype): only GPUs have it. */
+struct tensor *tensor_product(struct tensor *x, struct tensor *weight)
+{
+    struct scope scope;
+    scope_open(&scope);
+    bool rounds = !failed() && tensor_device(x).kind != DEVICE_CPU && tensor_type_of(x) != TENSOR_F32;
+    struct tensor *y = rounds ? operation("aten::mm", "dtype", ARGUMENTS(of_tensor(x), of_tensor(tensor_transpose(weight, 0, 1)), of_integer(type_code(TENSOR_F32))))
+                              : tensor_cast(tensor_linear(x, weight, NULL), TENSOR_F32);
+    y = scope_keep(&scope, y);
+    scope_close(&scope);
+    return y;
+}
+
 /* embedding(Tensor weight, Tensor indices, SymInt padding_idx, bool scale_grad_by_freq, bool sparse) */
 struct tensor *tensor_embedding(struct tensor *weight, struct tensor *ids)
 {

@@ -78,6 +78,7 @@ struct tensor *tensor_where(struct tensor *condition, struct tensor *a, struct t
 
 /* layers */
 struct tensor *tensor_linear(struct tensor *x, struct tensor *weight, struct tensor *bias_or_null); /* x [.., in], weight [out, in] */
+struct tensor *tensor_product(struct tensor *x, struct tensor *weight);        /* linear of one type, x [n, in] -> F32: on a GPU sums of float16 are not rounded to it */
 struct tensor *tensor_embedding(struct tensor *weight, struct tensor *ids);    /* ids I64 [..] -> [.., width] */
 struct tensor *tensor_layer_norm(struct tensor *x, struct tensor *weight, struct tensor *bias, double epsilon); /* last dimension */
 struct tensor *tensor_rms_norm(struct tensor *x, struct tensor *weight, double epsilon);
