@@ -105,14 +105,23 @@ fact 'peak of 4 and of 17 tracks' "[$few, $PEAK]"
 
 # T5 and the codec, which is no codec without weights; its memory does not grow with the duration.
 folder=$(model "$TEST_SHAPE") || exit 1
+"$BIN/../bench/plans" --quiet --model "$folder" >plans || exit 1
+within_plan() { # PROGRAM
+    local total
+    total=$(jq --arg name "$1" '.[$name].total' plans)
+    that "$1 is within plan, process and reserve: $(mib "$PEAK") of $(mib "$total")" test "$PEAK" -le $((total + context + RESERVE))
+}
 check 'encode-text' 0 '' '.*' -- watched encode-text --model "$folder" --prompt 'a calm piano' --output device.condition
+within_plan encode-text
 fact 'peak of encode-text' "$PEAK"
 peaks=() clip=$((TEST_DURATION > 5 ? TEST_DURATION : 5))
 for seconds in $clip $((4 * clip)); do
     ffmpeg -y -v error -f lavfi -i "sine=frequency=300:duration=$seconds" -ar 32000 -c:a pcm_f32le clip.wav
     check "encode-audio, $seconds s" 0 '' '.*' -- watched encode-audio --model "$folder" --input clip.wav --as tokens --output clip.tokens
+    within_plan encode-audio
     peaks+=("$PEAK")
     check "decode-audio, $seconds s" 0 '' '.*' -- watched decode-audio --model "$folder" --tokens clip.tokens --output sound.wav
+    within_plan decode-audio
     peaks+=("$PEAK")
 done
 echo "# $clip and $((4 * clip)) s: encode-audio $(mib "${peaks[0]}") and $(mib "${peaks[2]}"), decode-audio $(mib "${peaks[1]}") and $(mib "${peaks[3]}")"

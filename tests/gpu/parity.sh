@@ -5,7 +5,7 @@
 # The same comparisons that the quick tests make on a CPU: T5's hidden states, teacher-forced logits with weights and caches in
 # float32 and float16, the codec both ways, a melody. Each test says which tolerances are a device's.
 cd "$PROJECT" || exit 1
-for name in test-wrappers test-encode-text test-sample-tokens test-melody test-decode-audio test-encode-audio; do
+for name in test-wrappers test-encode-text test-sample-tokens test-melody test-static-step test-decode-audio test-encode-audio; do
     that "$name on $TEST_DEVICE" "$BIN/../tests/$name"
     sed -n 's/^# \(.*largest difference.*\)/\1/p; s/^\([^#].*largest difference.*\)/\1/p' "$OUT" "$ERR" | sort -u | while read -r line; do
         fact "$name" "$(jq -nR --arg line "$line" '$line')"
