@@ -114,7 +114,7 @@ within_plan() { # PROGRAM
 check 'encode-text' 0 '' '.*' -- watched encode-text --model "$folder" --prompt 'a calm piano' --output device.condition
 within_plan encode-text
 fact 'peak of encode-text' "$PEAK"
-peaks=() clip=$((TEST_DURATION > 5 ? TEST_DURATION : 5))
+peaks=() clip=$((TEST_DURATION > 10 ? TEST_DURATION : 10)) # blocks of the codec are full from some seconds on
 for seconds in $clip $((4 * clip)); do
     ffmpeg -y -v error -f lavfi -i "sine=frequency=300:duration=$seconds" -ar 32000 -c:a pcm_f32le clip.wav
     check "encode-audio, $seconds s" 0 '' '.*' -- watched encode-audio --model "$folder" --input clip.wav --as tokens --output clip.tokens
