@@ -67,6 +67,8 @@ melody=(--model "$MELODY" --condition tune --greedy --duration 2)
 check 'a melody model' 0 '' '' -- gpu "${melody[@]}" --output melody
 that 'by the rules, too' clean
 that 'records once' test "$(fake_report captures)" -eq 1
+LEITMOTIF_GRAPH=off check 'without recording' 0 '' '' -- gpu "${melody[@]}" --output melody-eager
+that 'gives the same' cmp melody melody-eager
 check 'in f32' 0 '' '' -- gpu "${melody[@]}" --weights f32 --cache f32 --output melody-single
 "$BIN/sample-tokens" --device cpu --engine torch "${melody[@]}" --weights f32 --cache f32 --output reference
 that 'is what a CPU gives, prefix and all' same melody-single reference
@@ -91,6 +93,17 @@ for batch in 1 2 4 6; do
     done
 done
 
+for batch in 1 4; do
+    for duration in 0.5 1 1.5 2; do
+        echo "{\"condition\": \"tune\", \"output\": \"melody-$batch-$duration\", \"duration\": $duration, \"greedy\": true}"
+    done >melodies.jsonl
+    check "melodies, batch $batch" 0 '("status":"done".*){4}' '.*' -- gpu --model "$MELODY" --jobs melodies.jsonl --batch $batch
+    that 'by the rules' clean
+done
+for duration in 0.5 1 1.5 2; do
+    that "$duration s are the same in both" same melody-1-$duration melody-4-$duration
+done
+
 # --- memory: what is planned holds what is taken, and little more ---
 plans_well() { # OPTION...: the GPU's libraries are planned beside what the fake counts
     local total libraries
@@ -108,6 +121,7 @@ for storage in '--weights f16 --cache f16' '--weights f32 --cache f32'; do
         that "the plan of a melody, $storage" plans_well "${melody[@]}" $storage
     }
 done
+that 'the plan of eight slots' plans_well "${text[@]}" --batch 8 --duration 2
 that 'the plan of mixed storage' plans_well "${text[@]}" --weights f32 --cache f16 --duration 4
 that 'and the other way round' plans_well "${text[@]}" --weights f16 --cache f32 --duration 4
 finish

@@ -48,6 +48,12 @@ check 'a copy to the host' 0 '^fetched 1 2 3$' '' -- run fetch_and_wait
 check 'and one that is read before' 0 '^fetched 0 0 0$' '' -- run fetch_too_early
 check 'many numbers through pinned buffers' 0 '^last 5242877 5242878 5242879$' '' -- run staged
 
+# cuDNN
+state='^y and h 0\.12190[0-9]+ 0\.36960[0-9]+ 0\.12190[0-9]+$'
+check 'an LSTM whose weights are in pieces' 0 "$state" '^Warning: RNN module weights are not part of single contiguous chunk' -- run lstm_in_pieces
+check 'in one piece' 0 "$state" '' -- run lstm_in_one_piece
+that 'which the weights are views of' [ "$(fake_report live_bytes)" -eq 0 ]
+
 # graphs
 check 'nothing runs while it is recorded, and replays see what changed' 0 \
     '^recorded 0 0 0\ngarbage -?nan -?nan -?nan\nreplayed 4 8 12\nresult 3 6 9\nchanged 24 48 72$' '' -- run replayed
@@ -57,6 +63,7 @@ check 'when they run, not when they are launched' 0 '^replayed 0 0 0$' '' -- run
 check 'no waiting in a recording' 0 '^not recorded: .*not permitted when stream is capturing \(a synchronisation\)$' '' -- run capture_wait
 check 'no reading' 0 '^not recorded: .*not permitted when stream is capturing \(a copy' '' -- run capture_read
 check 'no memory that is not pinned' 0 '^not recorded: .*\(a copy of host memory that is not pinned\)$' '' -- run capture_unpinned
+check 'no number where it is copied' 0 '^not recorded: .*\(a number of the host in aten::where, which copies it\)$' '' -- run capture_number
 check 'no library that is used for the first time' 0 '^not recorded: .*\(a library that begins\)$' '' -- run capture_library
 check 'not on the default stream' 0 '^not recorded: operation not permitted when stream is capturing$' '' -- run capture_default
 check 'a GPU that records nothing' 0 '^not recorded: operation not supported$' '' -- with FAKE_GPU_CAPTURE=refuse capture_anything

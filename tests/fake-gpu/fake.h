@@ -5,7 +5,7 @@
  *     real     the real libtorch's functions, and the text of an error
  *     storage  live handles and the memory behind them: where it is, who holds it, how much of the GPU is taken
  *     values   the arguments of a dispatched operation as a tree that can be kept and given again
- *     perform  an operation: what a GPU would refuse, its results
+ *     perform  an operation: what a GPU would refuse, its results; lstm: of cuDNN
  *     transfer copies between host and GPU; streams, and what was given to them and is not done yet
  *     capture  graphs
  *     report   counters and violations
@@ -65,6 +65,7 @@ struct map { struct entry *buckets[1 << 12]; };
 void *map_get(const struct map *map, const void *key);
 void map_put(struct map *map, const void *key, void *value);
 void *map_take(struct map *map, const void *key); /* removes; NULL when it was not there */
+void map_each(const struct map *map, void (*visit)(const void *key, void **value, void *context), void *context);
 
 /* storage */
 
@@ -85,6 +86,7 @@ int32_t storage_adopt(struct tensor *tensor, int gpu, struct storage *const *kno
 void storage_add_handle(struct tensor *tensor, struct storage *storage);
 struct storage *storage_disown(const struct tensor *tensor); /* the handle is given away; storage_release follows */
 void storage_release(struct storage *storage);               /* one holder less */
+void storage_moved(struct storage *from, struct storage *onto); /* handles whose tensors are views of `onto` now */
 void storage_poison(struct storage *storage);                /* NaN, or large numbers */
 void storage_keep(struct storage *storage);
 void storage_unkeep(struct storage *storage);
@@ -132,6 +134,11 @@ bool call_is(const struct call *call, const char *name, const char *overload);
 /* perform */
 
 int32_t perform(const char *name, const char *overload, stack_value *stack, uint64_t built_for);
+
+/* lstm */
+
+int32_t lstm_before(const struct call *call); /* what a call of aten::lstm takes beside its results */
+int32_t lstm_flatten(const struct call *call, int gpu, struct tensor **piece);
 
 /* transfer */
 

@@ -48,3 +48,10 @@ void *map_take(struct map *map, const void *key)
     free(entry);
     return value;
 }
+
+void map_each(const struct map *map, void (*visit)(const void *key, void **value, void *context), void *context)
+{
+    for (size_t i = 0; i < sizeof map->buckets / sizeof *map->buckets; i++)
+        for (struct entry *entry = map->buckets[i]; entry; entry = entry->next)
+            visit(entry->key, &entry->value, context);
+}

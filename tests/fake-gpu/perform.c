@@ -32,7 +32,7 @@ static const char *const waits[] = {"aten::nonzero", "aten::masked_select", "ate
 /* What cuBLAS and cuDNN compute. */
 static const char *const of_libraries[][8] = {
     {"aten::linear", "aten::matmul", "aten::mm", "aten::addmm", "aten::bmm", "aten::baddbmm", "aten::scaled_dot_product_attention", NULL},
-    {"aten::conv1d", "aten::conv_transpose1d", "aten::convolution", "aten::lstm", NULL},
+    {"aten::conv1d", "aten::conv_transpose1d", "aten::convolution", "aten::lstm", "aten::_cudnn_rnn_flatten_weight", NULL},
 };
 
 static size_t result_count(const struct call *call)
@@ -97,6 +97,20 @@ static int32_t check_order(const struct call *call)
     return 0;
 }
 
+/* aten::where copies numbers of the host to the GPU, and waits; for others they are arguments of the kernel. */
+static int32_t copy_numbers(const struct call *call)
+{
+    for (size_t i = 0; i < call->tensor_count; i++) {
+        if (place_of(call->tensors[i]) != HOST || strcmp(call->name, "aten::where"))
+            continue;
+        if (queue_is_captured())
+            return capture_refuse("a number of the host in aten::where, which copies it");
+        counters.host_to_device++;
+        counters.synchronisations++;
+    }
+    return 0;
+}
+
 static struct tensor *tensor_in(stack_value value) { return (struct tensor *)(uintptr_t)value; }
 
 /* What came out becomes the program's. Where there is no memory for it, nothing did. */
@@ -133,12 +147,24 @@ static int32_t drop_call(struct call *call, stack_value *stack)
     return 1;
 }
 
+static int32_t run_flatten(struct call *call, stack_value *stack, int gpu)
+{
+    struct tensor *piece = NULL;
+    int32_t status = queue_is_captured() ? capture_refuse(call->name) : check_order(call);
+    if (!status)
+        queue_flush();
+    status = status || lstm_flatten(call, gpu, &piece);
+    drop_call(call, stack);
+    stack[0] = status ? 0 : (uintptr_t)piece;
+    return status;
+}
+
 static int32_t run_on_gpu(struct call *call, stack_value *stack, int gpu)
 {
     struct tensor *results[MAX_RESULTS] = {0};
     size_t count = result_count(call);
     bool captured = queue_is_captured();
-    if (check_order(call) || check_backend(call))
+    if (check_order(call) || check_backend(call) || copy_numbers(call) || (call_is(call, "aten::lstm", "input") && lstm_before(call)))
         return drop_call(call, stack);
     queue_flush();
     if (captured)
@@ -192,6 +218,8 @@ int32_t perform(const char *name, const char *overload, stack_value *stack, uint
         return drop_call(call, stack);
     if (call_is(call, "aten::to", "device"))
         return run_to_device(call, stack, gpu);
+    if (gpu != HOST && call_is(call, "aten::_cudnn_rnn_flatten_weight", ""))
+        return run_flatten(call, stack, gpu);
     return gpu == HOST ? run_on_host(call, stack) : run_on_gpu(call, stack, gpu);
 }
 

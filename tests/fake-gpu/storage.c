@@ -89,6 +89,21 @@ static void forget_unused(struct storage *storage)
     free(storage);
 }
 
+struct move { struct storage *from, *onto; };
+
+static void move_handle(const void *key, void **value, void *context)
+{
+    const struct move *move = context;
+    size_t bytes;
+    if (*value != move->from || base_of((struct tensor *)(uintptr_t)key, &bytes) != move->onto->base)
+        return;
+    *value = move->onto;
+    move->onto->held++;
+    storage_release(move->from);
+}
+
+void storage_moved(struct storage *from, struct storage *onto) { map_each(&handles, move_handle, &(struct move){from, onto}); }
+
 struct storage *storage_disown(const struct tensor *tensor) { return map_take(&handles, tensor); }
 
 void storage_release(struct storage *storage)

@@ -129,6 +129,27 @@ static void staged(void)
     free(data);
 }
 
+/* cuDNN: two layers of width 1, all weights 1 and all biases 0 */
+
+static void lstm(bool arranged)
+{
+    enum { LAYERS = 2, WEIGHTS = 4 * LAYERS };
+    struct tensor *y, *h, *c, *weights[WEIGHTS], *state = tensor_zeros(GPU, TENSOR_F32, SHAPE(LAYERS, 1, 1));
+    for (int i = 0; i < WEIGHTS; i++) {
+        float value = i % 4 < 2;
+        weights[i] = tensor_from(GPU, TENSOR_F32, i % 4 < 2 ? 2 : 1, (const int64_t[]){4, 1}, (const float[]){value, value, value, value});
+    }
+    if (arranged)
+        operation("aten::_cudnn_rnn_flatten_weight", "",
+                  ARGUMENTS(of_tensors(weights, WEIGHTS), of_integer(4), of_integer(1), of_integer(2), of_integer(1), of_integer(0),
+                            of_integer(LAYERS), of_flag(false), of_flag(false)));
+    tensor_lstm(tensor_from(GPU, TENSOR_F32, SHAPE(1, 1, 1), (const float[]){1}), state, state, weights, LAYERS, &y, &h, &c);
+    print("y and h", tensor_view(tensor_cat((struct tensor *[]){y, h}, 2, 0), SHAPE(COUNT)));
+}
+
+static void lstm_in_pieces(void) { lstm(false); }
+static void lstm_in_one_piece(void) { lstm(true); }
+
 /* graphs: out += 2 x, where x may come from pinned memory */
 
 static struct step {
@@ -211,6 +232,8 @@ static void convolve_inside(struct step *s)
 {
     tensor_conv1d(tensor_view(s->x, SHAPE(1, 1, 3)), tensor_view(s->x, SHAPE(1, 1, 3)), tensor_narrow(s->x, 0, 0, 1), 1, 0, 1);
 }
+static void choose_inside(struct step *s) { tensor_where(tensor_less_equal(s->x, s->out), s->x, tensor_scalar(0)); }
+static void capture_number(void) { record(false, choose_inside); }
 static void capture_library(void) { record(false, convolve_inside); }
 static void capture_wait(void) { record(false, wait_inside); }
 static void capture_read(void) { record(false, read_inside); }
@@ -251,8 +274,8 @@ static const struct {
     SCENARIO(mixed), SCENARIO(mixed_list), SCENARIO(mixed_optional), SCENARIO(mixed_gpus), SCENARIO(host_index), SCENARIO(host_index_copy),
     SCENARIO(host_number), SCENARIO(address), SCENARIO(uninitialised), SCENARIO(allocate_sizes), SCENARIO(refused_result),
     SCENARIO(free_memory), SCENARIO(shared_memory), SCENARIO(send_and_wait), SCENARIO(send_and_overwrite), SCENARIO(fetch_and_wait),
-    SCENARIO(fetch_too_early), SCENARIO(staged), SCENARIO(replayed), SCENARIO(replayed_from_pinned), SCENARIO(replayed_overwritten),
-    SCENARIO(capture_wait), SCENARIO(capture_read), SCENARIO(capture_unpinned), SCENARIO(capture_library), SCENARIO(capture_anything), SCENARIO(capture_default),
+    SCENARIO(fetch_too_early), SCENARIO(staged), SCENARIO(lstm_in_pieces), SCENARIO(lstm_in_one_piece), SCENARIO(replayed), SCENARIO(replayed_from_pinned), SCENARIO(replayed_overwritten),
+    SCENARIO(capture_wait), SCENARIO(capture_read), SCENARIO(capture_unpinned), SCENARIO(capture_library), SCENARIO(capture_number), SCENARIO(capture_anything), SCENARIO(capture_default),
     SCENARIO(allocated_between), SCENARIO(freed_between),
 };
 

@@ -3,7 +3,8 @@
  *
  * Two families: the AOTInductor shim (aoti_torch_*, backend-neutral ones only) and the stable ABI shim (torch_*), whose
  * argument lists stay as they are for two years after a release. Its own headers do not compile as C. A function
- * returns 0, or 1 with its text in torch_exception_get_what... of the same thread. Only this folder includes this.
+ * returns 0, or 1 with its text in torch_exception_get_what... of the same thread. Only this folder and
+ * tests/fake-gpu, which stands in for some of them, include this.
  */
 #ifndef LEITMOTIF_LIBTORCH_PROTOTYPES_H
 #define LEITMOTIF_LIBTORCH_PROTOTYPES_H
