@@ -249,7 +249,8 @@ static void replay_node(const struct node *node)
 void capture_replay(void *executable)
 {
     struct graph *graph = executable;
-    for (size_t i = 0; i < graph->node_count && !violated(); i++)
+    size_t first = !strcmp(setting_text("FAKE_GPU_CAPTURE", ""), "wrong");
+    for (size_t i = first; i < graph->node_count && !violated(); i++)
         replay_node(&graph->nodes[i]);
 }
 

@@ -186,18 +186,45 @@ void torch_static_forget(struct engine *engine)
     engine->static_step->graph = NULL;
 }
 
-/* Where it cannot be, that is said once, and steps go on without. */
-static void record(struct engine *engine)
+/* Said once; steps go on without. */
+static void give_up_recording(struct engine *engine, const char *reason)
 {
     static bool said;
-    struct static_step *step = engine->static_step;
-    char *reason = NULL;
-    step->graph = graph_record(engine->settings.device, compute, engine, &reason);
-    step->recordable = step->graph;
-    if (!step->graph && !said)
+    torch_static_forget(engine);
+    engine->static_step->recordable = false;
+    if (!said)
         note("the step runs without a CUDA graph: %s", reason);
-    said = said || !step->graph;
+    said = true;
+}
+
+/* Does the graph compute the logits that `logits` [A, K V], of the same inputs, are? */
+static bool replays(struct engine *engine, const float *logits, size_t bytes)
+{
+    const struct static_step *step = engine->static_step;
+    return graph_replay(step->graph) == 0 && tensor_copy(step->host_logits, step->logits) == 0 &&
+           memcmp(logits, tensor_data(step->host_logits), bytes) == 0;
+}
+
+/* A step as it is, and its recording, which is believed when it gives the same in every bit: libtorch's allocator does not know of
+ * it, so it is better seen than hoped for. */
+static int run_and_record(struct engine *engine)
+{
+    struct static_step *step = engine->static_step;
+    size_t bytes = (size_t)tensor_elements(step->logits) * sizeof(float);
+    char *reason = NULL;
+    if (compute(engine) || tensor_copy(step->host_logits, step->logits))
+        return -1;
+    float *logits = allocate(bytes, 1);
+    memcpy(logits, tensor_data(step->host_logits), bytes);
+    step->graph = graph_record(engine->settings.device, compute, engine, &reason);
+    if (!step->graph)
+        give_up_recording(engine, reason);
+    else if (!replays(engine, logits, bytes) && !failed())
+        give_up_recording(engine, "its replay computes something else");
+    int result = failed() || (!step->graph && compute(engine)) ? -1 : 0;
+    free(logits);
     free(reason);
+    return result;
 }
 
 /* LEITMOTIF_GRAPH=off keeps steps unrecorded, to compare. */
@@ -237,10 +264,10 @@ static void fill_inputs(struct engine *engine, struct engine_feed *const *feeds,
 static int launch(struct engine *engine)
 {
     struct static_step *step = engine->static_step;
-    if (!step->graph && step->recordable && step->warm == WARM_STEPS)
-        record(engine);
     if (step->graph)
         return graph_replay(step->graph);
+    if (step->recordable && step->warm == WARM_STEPS)
+        return run_and_record(engine);
     step->warm += step->warm < WARM_STEPS;
     return compute(engine);
 }
