@@ -54,8 +54,10 @@ fits() {
 
 # a row a model and batch, in GB
 PARTS='def gb: (. / 1073741824 * 100 | ceil) as $n | "\($n / 100 | floor).\($n % 100 + 100 | tostring[1:])";
-    .memory | (.total - .["key/value cache"] - .["text key/value cache"] - .scratch - .positions - (.prefixes // 0) - .libraries) as $weights |
-    [$weights, .["key/value cache"], .["text key/value cache"] + (.prefixes // 0), .scratch + .positions, .libraries, .total, .total + $beside] | map(gb) | join(" | ")'
+    .memory | . as $memory | def sum($names): [$names[] | $memory[.] // 0] | add;
+    sum(["embeddings", "text projection", "melody projection", "norms", "self-attention", "cross-attention", "feed-forward", "heads"]) as $weights |
+    sum(["key/value cache"]) as $caches | sum(["text key/value cache", "prefixes"]) as $text |
+    [$weights, $caches, $text, .total - $weights - $caches - $text - .libraries, .libraries, .total, .total + $beside] | map(gb) | join(" | ")'
 parts() {
     local shape batch
     echo '| model | tracks | weights | caches | text | scratch | libraries | plan | with context and reserve |'
