@@ -99,6 +99,8 @@ $(BUILD)/bench/$1: $(patsubst bench/%.c,$(BUILD)/bench/objects/%.o,$(wildcard be
 endef
 $(eval $(call bench_program,make-model,,nn formats base,$(BASE) $(MODEL)))
 $(eval $(call bench_program,sample,sample-tokens,nn libtorch cpu formats base,$(BASE) $(MODEL)))
+# It times the product's own waiting for a GPU: bench/sample/waits.h.
+$(BUILD)/bench/sample: LDFLAGS += -Wl,--wrap=device_wait,--wrap=tensor_read,--wrap=tensor_copy
 $(eval $(call bench_program,int8,sample-tokens,nn libtorch cpu formats base,$(BASE) $(MODEL)))
 $(eval $(call bench_program,plans,,nn libtorch formats base,$(BASE) $(MODEL),encode-text/t5 decode-audio/geometry encode-audio/geometry))
 
@@ -134,8 +136,8 @@ $(BUILD)/tests/%.o: tests/%.c
 .PHONY: demo bench clean help
 demo: all ## render pipelines/demo.yaml with the demo model and say where the page is
 	@$(BUILD)/bin/leitmotif render pipelines/demo.yaml
-bench: all $(BENCHES) ## measure this machine (BENCH="small medium large": which shapes): docs/performance.md
-	@BUILD='$(BUILD)' bench/run $(BENCH)
+bench: all $(BENCHES) ## measure this machine, or a GPU with DEVICE=cuda (BENCH="small medium large": which shapes): docs/performance.md
+	@BUILD='$(BUILD)' bench/run $(if $(DEVICE),--device '$(DEVICE)') $(BENCH)
 clean: ## remove everything that was built
 	rm -rf $(BUILD)
 help: ## this list

@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # Runs the tests: ./run_tests.sh [quick|full|gpu]   (default quick)
 #
-# quick: no network but the installs, no weights, no GPU. full: quick, and what takes longer. gpu: parity and memory on a device.
-# Installs what is missing first (INSTALL=no: does not). JOBS=N: at most N compilers and test scripts at once.
+# quick: no network but the installs, no weights, no GPU. full: quick, and what takes longer. gpu: parity, memory and speed on
+# an NVIDIA GPU (TEST_DEVICE=cuda:N: not the first), with a verdict and figures in bench/results/NAME-OF-THE-GPU.json; TEST_SCRIPTS
+# and the settings in tests/gpu for less. Installs what is missing first (INSTALL=no: does not). JOBS=N: at most N compilers and test scripts at once.
 # SANITIZERS=no leaves the sanitizer builds out. Logs: build/test-logs/. The last line: N passed, N failed, N skipped.
 set -u
 cd "$(dirname "$0")" || exit 1
 MODE=${1:-quick}
 JOBS=${JOBS:-$(nproc)}
-LOGS=$PWD/build/test-logs
+LOGS=${LOGS:-$PWD/build/test-logs}
 PASSED=0 FAILED=0 SKIPPED=0
 case $MODE in quick | full | gpu) ;; *)
     echo "run_tests.sh: cannot run '$MODE': use quick, full or gpu" >&2
@@ -107,13 +108,63 @@ quick() {
     run_thread_sanitized
 }
 
+# Is there anything to install libtorch's NVIDIA packages for?
+has_nvidia() { [ -e /dev/nvidiactl ] || [ -e /dev/dxg ] || command -v nvidia-smi >/dev/null; }
+
+# A program's own word for why it can use no GPU; nothing where it can.
+no_gpu() {
+    local name=encode-text
+    build/bin/$name --quiet --device "$TEST_DEVICE" --model tests/parity/tiny-text --prompt x --output "$LOGS/gpu.condition" 2>&1 >/dev/null |
+        sed -n "s/^$name: \(cannot use device .*\)/\1/p"
+}
+
+# One file: bench/run's figures, those of the tests, every check, and the verdict.
+write_results() { # FOLDER-OF-BENCH/RUN
+    local figures name results=${TEST_RESULTS:-bench/results}
+    figures=$(find "$1" -name '*.json' 2>/dev/null | head -n 1)
+    if [ -z "$figures" ]; then
+        figures=$1/gpu-without-bench.json
+        mkdir -p "$1"
+        echo '{"format": "leitmotif.bench/1"}' >"$figures"
+    fi
+    name=$(basename "$figures")
+    cat "$LOGS"/gpu/*.log | grep -E '^(not )?ok ' | jq -nR '[inputs]' >"$LOGS/gpu-checks.json"
+    mkdir -p "$results"
+    jq --slurpfile facts <(cat "$TEST_FACTS") --slurpfile checks "$LOGS/gpu-checks.json" --argjson passed "$PASSED" --argjson failed "$FAILED" \
+        --argjson skipped "$SKIPPED" '. + {tests: {verdict: (if $failed == 0 then "passed" else "failed" end), $passed, $failed, $skipped,
+        figures: $facts, checks: $checks[0]}}' "$figures" >"$results/.$name.part" && mv "$results/.$name.part" "$results/$name" &&
+        echo "written: $results/$name"
+}
+
+# Models of 12 GB for some minutes under $TMPDIR, one build and one script at a time: what is measured has the machine for itself.
+gpu() {
+    local reason scripts
+    export TEST_DEVICE=${TEST_DEVICE:-cuda} TEST_FACTS=$LOGS/gpu-facts TEST_SECONDS=${TEST_SECONDS:-1800}
+    build gcc || return
+    reason=$(no_gpu)
+    if [ -n "$reason" ]; then # one that is there and cannot be used is a failure
+        if has_nvidia; then echo "not ok 1 - $reason"; else echo "ok 1 - gpu tests # SKIP $reason"; fi >"$LOGS/gpu.tap"
+        count gpu "$LOGS/gpu.tap" 0
+        return
+    fi
+    read -ra scripts <<<"${TEST_SCRIPTS:-parity repeat memory bench}"
+    scripts=("${scripts[@]/#/tests/gpu/}")
+    scripts=("${scripts[@]/%/.sh}")
+    TEST_MODELS=$(mktemp -d) || return
+    trap 'rm -rf "$TEST_MODELS"' EXIT
+    export TEST_MODELS
+    : >"$TEST_FACTS"
+    TEST_RESULTS=$LOGS/gpu-bench JOBS=1 BUILD=${BUILD:-build} run_all gpu "${scripts[@]}"
+    grep -h '^# ' "$LOGS"/gpu/*.log | sed 's/^# //'
+    write_results "$LOGS/gpu-bench"
+}
+
+if [ "$MODE" = gpu ] && has_nvidia; then export TORCH=${TORCH:-cuda}; fi
 if [ "${INSTALL:-yes}" = yes ]; then docker/install-dependencies.sh || exit 1; fi
 rm -rf "$LOGS"
 case $MODE in
 quick | full) quick ;;
-gpu)
-    build gcc && echo "ok 1 - gpu tests # SKIP the device tests are not written yet" >"$LOGS/gpu.tap" && count gpu "$LOGS/gpu.tap" 0
-    ;;
+gpu) gpu ;;
 esac
 if [ "$MODE" = full ]; then
     export TEST_SECONDS=${TEST_SECONDS:-3600}

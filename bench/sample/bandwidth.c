@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "copying.h"
 #include "cpu/pages.h"
 #include "cpu/pool.h"
 
@@ -23,6 +24,7 @@ enum { PART_LANES = PART / sizeof(lanes), STREAM_LANES = PART_LANES / STREAMS };
 typedef uint64_t part_reader(const lanes *part);
 
 struct bandwidth {
+    struct copying *copying; /* of a GPU, and nothing else; NULL on a CPU */
     unsigned char *block;
     int parts, next; /* next: the part that a pass begins with */
     struct pool *pool;
@@ -75,8 +77,20 @@ static void read_task(void *context, int task, int thread)
     bandwidth->sums[thread] ^= bandwidth->read((const lanes *)(const void *)(bandwidth->block + part * PART));
 }
 
-struct bandwidth *bandwidth_open(size_t bytes, int threads)
+static struct bandwidth *open_copying(struct device device, size_t bytes)
 {
+    struct bandwidth *bandwidth = allocate(1, sizeof *bandwidth);
+    bandwidth->copying = copying_open(device, bytes);
+    if (bandwidth->copying)
+        return bandwidth;
+    bandwidth_close(bandwidth);
+    return NULL;
+}
+
+struct bandwidth *bandwidth_open(struct device device, size_t bytes, int threads)
+{
+    if (device.kind != DEVICE_CPU)
+        return open_copying(device, bytes);
     struct bandwidth *bandwidth = allocate(1, sizeof *bandwidth);
     bandwidth->parts = (int)((bytes + PART - 1) / PART);
     bandwidth->block = pages_take((size_t)bandwidth->parts * PART);
@@ -95,6 +109,7 @@ void bandwidth_close(struct bandwidth *bandwidth)
 {
     if (!bandwidth)
         return;
+    copying_close(bandwidth->copying);
     pool_close(bandwidth->pool);
     pages_give(bandwidth->block, (size_t)bandwidth->parts * PART);
     free(bandwidth->sums);
@@ -103,6 +118,8 @@ void bandwidth_close(struct bandwidth *bandwidth)
 
 double bandwidth_pass(struct bandwidth *bandwidth, size_t bytes)
 {
+    if (bandwidth->copying)
+        return copying_pass(bandwidth->copying, bytes);
     int parts = (int)((bytes + PART - 1) / PART);
     double start = clock_seconds();
     for (int left = parts, count; left; left -= count) {

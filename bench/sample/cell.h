@@ -17,7 +17,9 @@ struct cell {
     int64_t begin;     /* the first track's column at the first step */
     int64_t bytes;     /* of all steps, by traffic.h */
     int64_t positions; /* of all steps and tracks */
-    struct series steps, drawing; /* seconds */
+    struct series steps;          /* seconds */
+    struct series drawing;        /* of them: choosing tokens, by the host */
+    struct series waiting;        /* of them: the host waits for a GPU */
     struct series bandwidth;      /* bytes per second */
 };
 
@@ -25,7 +27,7 @@ struct cell {
 int cell_measure(struct cell *cell, struct load *load, struct bandwidth *bandwidth, int64_t steps);
 
 /* how: "every frame", ...; new reference. docs/performance.md says what each member is. */
-json_t *cell_json(const struct cell *cell, const struct model *model, const char *how);
+json_t *cell_json(const struct cell *cell, const struct load *load, const char *how);
 void cell_release(struct cell *cell);
 
 json_t *spread_json(const struct series *series, double factor); /* {"least", "median", "most"} */

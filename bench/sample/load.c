@@ -5,37 +5,34 @@
 
 #include "base/clock.h"
 #include "base/failure.h"
-#include "base/machine.h"
 #include "base/memory.h"
 #include "sample-tokens/philox.h"
 
 static const struct sampling USUAL = {.temperature = 1, .top_k = 250};
 static const double USUAL_GUIDANCE = 3;
 
-static int check_memory(struct load *load, struct checkpoint *checkpoint)
+static int check_memory(struct load *load, struct checkpoint *checkpoint, struct budget budget)
 {
+    const struct engine_settings *settings = &load->settings;
     struct memory_plan plan = {0};
-    if (load->operations->plan_weights(load->model, checkpoint, load->settings.weights, &plan))
+    if (load->operations->plan_weights(load->model, checkpoint, settings->weights, &plan))
         return -1;
-    load->operations->plan_work(load->model, &load->settings, &plan);
-    load->planned = memory_plan_total(&plan);
-    int64_t available = memory_available();
-    if (!available || load->planned <= available)
+    load->operations->plan_work(load->model, settings, &plan);
+    memory_plan_add(&plan, "libraries", budget_workspaces(settings->device));
+    budget.allowed = budget.sensible;
+    load->refused = !budget_holds(&budget, &plan);
+    if (!load->refused)
         return 0;
-    char *needed = memory_text(load->planned), *free_now = memory_text(available);
-    fail("'%s' with %d track%s of %lld frames needs %s; %s are free; give fewer --tracks or less --late", load->model->name,
-         load->settings.slots, load->settings.slots == 1 ? "" : "s", (long long)load->settings.positions, needed, free_now);
-    free(needed);
-    free(free_now);
-    return -1;
+    return budget_refuse(&budget, &plan, "give fewer --tracks or less --late", "'%s' with %d track%s of %lld frames", load->model->name,
+                         settings->slots, settings->slots == 1 ? "" : "s", (long long)settings->positions);
 }
 
 int load_open(struct load *load, const struct engine_operations *operations, const struct model *model, struct checkpoint *checkpoint,
-              const struct engine_settings *settings)
+              const struct engine_settings *settings, const struct budget *budget)
 {
     const struct language_config *config = &model->language;
     *load = (struct load){.operations = operations, .model = model, .settings = *settings};
-    if (check_memory(load, checkpoint))
+    if (check_memory(load, checkpoint, *budget))
         return -1;
     sampler_init(&load->sampler, (size_t)config->vocabulary);
     load->guided = allocate((size_t)(config->codebooks * config->vocabulary), sizeof *load->guided);

@@ -7,6 +7,7 @@
 #ifndef LEITMOTIF_BENCH_LOAD_H
 #define LEITMOTIF_BENCH_LOAD_H
 
+#include "nn/budget.h"
 #include "sample-tokens/engine.h"
 #include "sample-tokens/sampler.h"
 
@@ -26,12 +27,13 @@ struct load {
     struct track tracks[MOST_SLOTS];
     struct sampler sampler;
     float *guided;                   /* [K, vocabulary] scratch */
-    int64_t planned;                 /* bytes */
+    bool refused;                    /* load_open failed since the budget does not hold it */
 };
 
-/* Refuses what this machine has no memory for at present. */
+/* Refuses what is not sensible in the budget: the one from before the first load, since libtorch keeps a GPU's memory that a
+ * closed load had, for the next. */
 int load_open(struct load *load, const struct engine_operations *operations, const struct model *model, struct checkpoint *checkpoint,
-              const struct engine_settings *settings);
+              const struct engine_settings *settings, const struct budget *budget);
 void load_close(struct load *load); /* accepts all-zero and half-open */
 
 int load_admit(struct load *load, int slot, int64_t text);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * sample - how fast the language model's engines step, and what share of the machine's read bandwidth that is. One job is one
- * type of weights.
+ * sample - how fast the language model's engines step, and what share of the read bandwidth of the machine, or of a GPU's copy
+ * bandwidth, that is. One job is one type of weights.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -11,14 +11,13 @@
 #include "base/tool.h"
 #include "protocol.h"
 
-/* The first one is the default. Both compute on the CPU. */
 static const struct engine_operations *const ENGINES[] = {&ENGINE_CPU, &ENGINE_TORCH};
 
 static const char *const WEIGHTS[] = {"f32", "f16", "int8", NULL};
 static const char *const CACHES[] = {"f16", "f32", NULL};
 
 struct options {
-    char *model, *engine;
+    char *model, *engine, *device;
 };
 
 #define JOB(field) .scope = SCOPE_JOB, .offset = offsetof(struct protocol, field)
@@ -26,7 +25,8 @@ struct options {
 
 static const struct setting SETTINGS[] = {
     {.name = "model", .type = SETTING_STRING, PROCESS(model), .argument = "MODEL", .help = "what to measure: a folder or a name"},
-    {.name = "engine", .type = SETTING_STRING, PROCESS(engine), .argument = "cpu|torch", .help = "cpu or torch (default: cpu)"},
+    {.name = "engine", .type = SETTING_STRING, PROCESS(engine), .argument = "cpu|torch", .help = "cpu or torch (default: cpu on a CPU)"},
+    {.name = "device", .type = SETTING_STRING, PROCESS(device), .argument = "auto|cpu|cuda[:N]", .help = "where to compute (default: cpu)"},
     {.name = "weights", .type = SETTING_CHOICE, JOB(weights), .argument = "f32|f16|int8", .choices = WEIGHTS, .help = "how weights are kept"},
     {.name = "cache", .type = SETTING_CHOICE, JOB(cache), .argument = "f16|f32", .choices = CACHES,
      .help = "how keys and values are kept (default: f16)"},
@@ -51,10 +51,14 @@ static void defaults(void *process, void *job)
         protocol_defaults(job);
 }
 
-static const struct engine_operations *engine_named(const char *name)
+static bool on_cpu(const struct options *options)
 {
-    if (!name)
-        return ENGINES[0];
+    return !options->device || strcmp(options->device, "cpu") == 0;
+}
+
+static const struct engine_operations *engine_of(const struct options *options)
+{
+    const char *name = options->engine ? options->engine : on_cpu(options) ? "cpu" : "torch";
     for (size_t i = 0; i < COUNT_OF(ENGINES); i++)
         if (strcmp(ENGINES[i]->name, name) == 0)
             return ENGINES[i];
@@ -70,13 +74,17 @@ static int check(const void *process, void *job)
         return misuse("--model is missing: what to measure");
     if (!protocol->weights)
         return misuse("--weights is missing: how weights are kept");
-    const struct engine_operations *operations = engine_named(options->engine);
+    const struct engine_operations *operations = engine_of(options);
     if (operations == &ENGINE_TORCH && strcmp(protocol->weights, "int8") == 0)
         return misuse("'--weights int8' is engine cpu's");
+    if (operations == &ENGINE_CPU && !on_cpu(options))
+        return misuse("'--engine cpu' cannot use device '%s'", options->device);
+    if (device_check(options->device))
+        return -1;
     return operations ? protocol_check(job) : -1;
 }
 
-static void run_jobs(struct tool_run *run, const struct engine_operations *operations, const struct model *model)
+static void run_jobs(struct tool_run *run, const struct engine_operations *operations, const struct model *model, struct device device)
 {
     for (size_t i = 0; i < run->count; i++) {
         json_t *result = NULL;
@@ -84,7 +92,7 @@ static void run_jobs(struct tool_run *run, const struct engine_operations *opera
             continue;
         struct checkpoint *checkpoint = checkpoint_open(model->folder);
         if (checkpoint)
-            result = protocol_run(tool_job(run, i), operations, model, checkpoint, run->threads);
+            result = protocol_run(tool_job(run, i), operations, model, checkpoint, device, run->threads);
         checkpoint_close(checkpoint);
         tool_job_end(run, i, result);
     }
@@ -93,10 +101,13 @@ static void run_jobs(struct tool_run *run, const struct engine_operations *opera
 static int work(struct tool_run *run)
 {
     const struct options *options = run->process;
-    const struct engine_operations *operations = engine_named(options->engine);
+    const struct engine_operations *operations = engine_of(options);
+    struct device device = {DEVICE_CPU, 0};
     struct model model = {0};
-    if ((operations != &ENGINE_TORCH || libtorch_open(run->threads) == 0) && model_open(&model, options->model) == 0)
-        run_jobs(run, operations, &model);
+    if (operations == &ENGINE_TORCH && device_open(on_cpu(options) ? "cpu" : options->device, run->threads, 0, &device))
+        return -1;
+    if (model_open(&model, options->model) == 0)
+        run_jobs(run, operations, &model, device);
     model_release(&model);
     return failed() ? -1 : 0;
 }

@@ -46,7 +46,7 @@ check "too few frames" 2 '' "^sample: '--frames 10' is less than four windows of
     "$BENCH/sample" --model models/tiny --weights f16 --frames 10 --window 4
 check "too few bytes" 2 '' "^sample: '--buffer' cannot be '0'" -- "$BENCH/sample" --model models/tiny --weights f16 --buffer 0
 check "int8 is engine cpu's" 2 '' "^sample: '--weights int8' is engine cpu's" -- "$BENCH/sample" --model models/tiny --weights int8 --engine torch
-check "more than there is memory for" 1 '"status":"failed"' "^sample: 'tiny' with 1 track of 1000000016 frames needs .* are free; give fewer" -- \
+check "more than there is memory for" 1 '"status":"failed"' "^sample: 'tiny' with 1 track of 1000000016 frames needs .*; this machine has .*; give fewer" -- \
     "$BENCH/sample" --model models/tiny --weights f16 --tracks 1 --text 1 --late 1000000000 --buffer 2M
 
 # all of it
@@ -87,9 +87,35 @@ that "the ratios are those of the figures" jq -e '.shapes.tiny | .sampling[0].st
     (.gain_of_2_tracks * $steps[4].milliseconds.median / $steps[3].milliseconds.median / 2 - 1 | fabs) < 1e-9' results/tiny.json
 that "nothing else is left in the folder of results" test "$(ls -A results)" = tiny.json
 check "a shape that is not there" 2 '' "^bench: 'tinny' is neither an option nor a shape" -- "$PROJECT/bench/run" tinny
+# engine torch, each figure of an engine of its own, and PyTorch eager beside it where there is a python3 with torch
+eager=null
+torch=$(cat "$PROJECT/libtorch.path" /opt/leitmotif/libtorch.path 2>/dev/null | head -n 1)
+! PYTHONPATH=$torch python3 -c 'import torch' 2>/dev/null || eager='"CPU"'
 check "engine torch, which has no int8" 0 'f16 .*written: results/torch.json' '.*' -- \
-    "$PROJECT/bench/run" --quick --models models --results results --name torch --engine torch tiny
-that "its weights are those that it has" jq -e '[.shapes.tiny.sampling[] | [.engine, .kernels, .weights]] == [["torch", null, "f16"]]' results/torch.json
+    "$PROJECT/bench/run" --quick --models models --results results --name torch --engine torch --eager yes tiny
+that "its weights are those that it has" jq -e '[.shapes.tiny.sampling[] | [.engine, .kernels, .weights, .device.name, .graph]] ==
+    [["torch", null, "f16", "CPU", null]]' results/torch.json
+that "every number of tracks has every frame of every text" jq -e '[.shapes.tiny.sampling[0].steps[] | [.measured, .tracks, .text_tokens, .first_frame, .steps]] ==
+    [["every frame", 1, 3, 0, 16], ["every frame", 1, 5, 0, 16], ["every frame", 2, 3, 0, 16], ["every frame", 2, 5, 0, 16], ["late window", 1, 3, 40, 4]]' results/torch.json
+that "the ratios are those of the figures" jq -e '.shapes.tiny | .sampling[0].steps as $steps | .ratios.f16 |
+    .share_of_bandwidth == $steps[0].share_of_bandwidth and .gain_of_recording == null and
+    (.cost_of_a_late_frame * $steps[0].milliseconds.median / $steps[4].milliseconds.median - 1 | fabs) < 1e-9 and
+    (.gain_of_2_tracks * $steps[0].steps_per_second / $steps[2].steps_per_second / 2 - 1 | fabs) < 1e-9' results/torch.json
+that "PyTorch eager is beside it where it can be" jq -e --argjson device "$eager" '.shapes.tiny | .torch_eager as $eager | $eager.device == $device and
+    ($eager == null or (($eager.steps | length) == 4 and (.ratios.f16.times_torch_eager_with_2_tracks_and_5_tokens *
+    $eager.steps[3].steps_per_second / .sampling[0].steps[3].steps_per_second - 1 | fabs) < 1e-9))' results/torch.json
+if [ "$eager" != null ]; then
+    eager() { PYTHONPATH=$torch python3 "$PROJECT/bench/torch-eager.py" --device cpu --model "$TINY" --check "$TINY/reference.safetensors" "$@"; }
+    check "PyTorch eager computes what transformers does" 0 '"greedy_frames_equal": 24, .*"passed": true' '.*' -- eager
+    check "in float16, too" 0 '"dtype": "float16".*"passed": true' '.*' -- eager --dtype float16
+    check "and would say if it did not" 1 '"passed": false' '.*' -- eager --dtype float16 --tolerance 1e-4
+else
+    skip 'PyTorch eager' 'python3 has no torch'
+fi
+check "a device that is none" 2 '' "^bench: '--device abacus': cpu, cuda or cuda:N" -- "$PROJECT/bench/run" --device abacus tiny
+check "--eager is yes or no" 2 '' "^bench: '--eager maybe': yes or no" -- "$PROJECT/bench/run" --eager maybe tiny
+check "no frames" 2 '' "^bench: '--frames x': expected a number" -- "$PROJECT/bench/run" --frames x tiny
+check "engine cpu has no GPU" 2 '' "^sample: '--engine cpu' cannot use device 'cuda'" -- "$BENCH/sample" --model models/tiny --weights f16 --engine cpu --device cuda
 check "a name that is a path" 2 '' "^bench: '--name ../x' cannot be" -- "$PROJECT/bench/run" --name ../x
 check "a build folder without the programs" 1 '' "^bench: the programs are not in '$WORK/models'" -- env BUILD="$WORK/models" "$PROJECT/bench/run" tiny
 mkdir few && ln -s "$(command -v bash)" "$(command -v dirname)" few

@@ -25,7 +25,7 @@ common_frames() { # FILE FILE: of 4 codebooks
 "$BIN/encode-text" --model "$TINY" --device cpu --prompt 'a slow piano melody in the rain, far away' --output piano || exit 1
 "$BIN/encode-text" --model "$MELODY" --device cpu --prompt 'drums and bass' --output tune || exit 1
 
-static_step() { (cd "$PROJECT" && LEITMOTIF_TEST_DEVICE=cuda "$BUILD/tests/test-static-step"); }
+static_step() { (cd "$PROJECT" && TEST_DEVICE=cuda "$BUILD/tests/test-static-step"); }
 that 'the static step on a GPU gives the logits of a CPU' static_step
 that 'and breaks no rule of it' clean
 

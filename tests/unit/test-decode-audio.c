@@ -16,6 +16,7 @@
 #include "base/failure.h"
 #include "base/memory.h"
 #include "decode-audio/stream.h"
+#include "device.h"
 #include "formats/safetensors.h"
 
 /* Largest differences seen, over this and ten other tiny models (stereo, 16 kHz, zero padding), at peaks of 0.8: to the
@@ -31,9 +32,9 @@ static int set_up(void **state)
     (void)state;
     const char *folder = getenv("LEITMOTIF_PARITY") ? getenv("LEITMOTIF_PARITY") : "tests/parity/tiny-text";
     char path[4096];
-    struct device cpu = {.kind = DEVICE_CPU};
+    struct device device;
     snprintf(path, sizeof path, "%s/reference.safetensors", folder);
-    if (libtorch_open(2) || model_open(&model, folder) || codec_open(&codec, &model.codec, model.folder, cpu) ||
+    if (device_of_test_open(&device) || model_open(&model, folder) || codec_open(&codec, &model.codec, model.folder, device) ||
         !(reference = safetensors_open(path)))
         return failure_print("test-decode-audio");
     return 0;

@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "encode-audio/chroma.h"
 #include "encode-audio/stream.h"
+#include "device.h"
 #include "formats/model.h"
 #include "parity.h"
 
@@ -25,14 +26,14 @@ static const float LATENT_TOLERANCE = 1e-4f;
 static struct model model;
 static struct encoder encoder;
 static struct safetensors *reference;
-static const struct device cpu = {.kind = DEVICE_CPU};
+static struct device device;
 
 static int set_up(void **state)
 {
     (void)state;
     const char *folder = getenv("LEITMOTIF_PARITY") ? getenv("LEITMOTIF_PARITY") : "tests/parity/tiny-melody";
     char *path = format_string("%s/reference.safetensors", folder);
-    if (libtorch_open(2) || model_open(&model, folder) || encoder_open(&encoder, &model.codec, model.folder, cpu) ||
+    if (device_of_test_open(&device) || model_open(&model, folder) || encoder_open(&encoder, &model.codec, model.folder, device) ||
         !(reference = safetensors_open(path)))
         return failure_print("test-encode-audio");
     free(path);
@@ -58,8 +59,8 @@ static int64_t encode_whole(const float *samples, int64_t count, float **latent,
     *latent = allocate((size_t)(frames * encoder.config.dimension), sizeof **latent);
     *codes = allocate((size_t)(frames * encoder.config.codebooks), sizeof **codes);
     scope_open(&scope);
-    recurrence_begin(&encoder.recurrence, cpu, &state);
-    struct tensor *x = tensor_from(cpu, TENSOR_F32, SHAPE(1, 1, count), samples);
+    recurrence_begin(&encoder.recurrence, device, &state);
+    struct tensor *x = tensor_from(device, TENSOR_F32, SHAPE(1, 1, count), samples);
     x = encoder_features(&encoder, x, encoder.config.pad_reflect ? EDGES_REFLECT : EDGES_ZERO);
     x = encoder_latent(&encoder, recurrence_run(&encoder.recurrence, x, &state), context);
     tensor_read(x, *latent, (size_t)(frames * encoder.config.dimension) * sizeof **latent);

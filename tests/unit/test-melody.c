@@ -16,11 +16,14 @@
 #include "base/text.h"
 #include "sample-tokens/delay-pattern.h"
 #include "sample-tokens/engine.h"
+#include "device.h"
 #include "parity.h"
 
-/* Largest difference of logits (deviation 2.2) seen on five melody models: 5.7e-6. */
-static const float TOLERANCE = 5e-5f;
+/* Largest difference of logits (deviation 2.2) seen on five melody models: 5.7e-6. With float16 weights a GPU rounds what
+ * they are multiplied with to float16, too: 3.0e-3 on the fake GPU. */
+static const float TOLERANCE = 5e-5f, GPU_HALF_WEIGHTS_TOLERANCE = 5e-2f;
 
+static struct device device;                       /* of engine torch */
 static const struct engine_operations *operations; /* of the engine under test */
 static struct model model;
 static struct checkpoint *checkpoint;
@@ -81,7 +84,7 @@ static int tear_down(void **state)
 
 static struct engine_settings settings_for(enum element_type weights, int slots)
 {
-    return (struct engine_settings){.device = {DEVICE_CPU, 0}, .weights = weights, .cache = ELEMENT_F32, .slots = slots, .rows = 2, .threads = 2,
+    return (struct engine_settings){.device = device, .weights = weights, .cache = ELEMENT_F32, .slots = slots, .rows = 2, .threads = 2,
                                     .positions = column_count, .prefill = column_count,
                                     .prefix = engine_prefix(&model.language, &condition)};
 }
@@ -131,7 +134,7 @@ static void a_melody_column_by_column(void **state)
     (void)state;
     float exact = column_by_column(ELEMENT_F32, chroma, guided), half = column_by_column(ELEMENT_F16, chroma, guided);
     print_message("column by column: largest difference %.1e, with weights in float16 %.1e\n", (double)exact, (double)half);
-    assert_true(exact <= TOLERANCE && half <= TOLERANCE);
+    assert_true(exact <= TOLERANCE && half <= (device.kind == DEVICE_CPU ? TOLERANCE : GPU_HALF_WEIGHTS_TOLERANCE));
 }
 
 static void text_only_is_the_null_melody(void **state)
@@ -231,9 +234,9 @@ int main(void)
         cmocka_unit_test(the_plan_counts_the_weights),
     };
     int failures = 0;
-    if (libtorch_open(2))
+    if (device_of_test_open(&device))
         return failure_print("test-melody");
-    for (size_t i = 0; i < COUNT_OF(engines); i++) {
+    for (size_t i = 0; i < (device.kind == DEVICE_CPU ? COUNT_OF(engines) : 1); i++) {
         operations = engines[i];
         failures += cmocka_run_group_tests_name(operations->name, tests, set_up, tear_down);
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Engine torch's static step: the logits of the step of any feeds on a CPU, its reference, whatever the slots hold; in every
  * bit the same alone as among others; slots that are not fed keep their past. Text and melody models, tests/parity/README.md.
- * The device: $LEITMOTIF_TEST_DEVICE (default cpu); with a GPU steps are recorded, too.
+ * On a GPU (device.h) steps are recorded, too.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "base/failure.h"
+#include "device.h"
 #include "sample-tokens/engine.h"
 #include "parity.h"
 
@@ -313,8 +314,7 @@ int main(void)
         cmocka_unit_test(without_text),
         cmocka_unit_test(a_wrong_word_about_graphs_is_refused),
     };
-    const char *request = getenv("LEITMOTIF_TEST_DEVICE");
-    if (device_open(request ? request : "cpu", 2, 0, &device))
+    if (device_of_test_open(&device))
         return failure_print("test-static-step");
     int failures = cmocka_run_group_tests_name("text", tests, text_model, close_model);
     return failures + cmocka_run_group_tests_name("melody", tests, melody_model, close_model);

@@ -2,6 +2,7 @@
 $(eval $(call unit_test,test-base,,base,jansson popt libcrypto))
 $(eval $(call unit_test,test-tensor,,libtorch base,jansson popt libcrypto))
 $(eval $(call unit_test,test-tensor-2-11,,libtorch base,jansson popt libcrypto))
+$(eval $(call unit_test,test-wrappers,,libtorch base,jansson popt libcrypto))
 $(eval $(call unit_test,test-decode-audio,decode-audio,nn libtorch cpu formats base,$(BASE) $(MODEL) $(FILES)))
 $(eval $(call unit_test,test-verify-signal,verify,formats base,$(BASE) $(AUDIO)))
 $(eval $(call unit_test,test-verify-checks,verify,formats base,$(BASE) $(AUDIO)))

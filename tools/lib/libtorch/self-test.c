@@ -170,9 +170,8 @@ static int compare(const struct check *check, struct device device, struct tenso
     return failed() ? -1 : 0;
 }
 
-int self_test(struct device device)
+static int run_checks(struct device device, size_t count)
 {
-    size_t count = device.kind == DEVICE_CPU ? COUNT_OF(checks) : ON_EVERY_DEVICE;
     for (size_t i = 0; !failed() && i < count; i++) {
         struct scope scope;
         scope_open(&scope);
@@ -183,3 +182,10 @@ int self_test(struct device device)
     }
     return failed() ? failure_within("self-test of libtorch") : 0;
 }
+
+int self_test(struct device device)
+{
+    return run_checks(device, device.kind == DEVICE_CPU ? COUNT_OF(checks) : ON_EVERY_DEVICE);
+}
+
+int self_test_whole(struct device device) { return run_checks(device, COUNT_OF(checks)); }

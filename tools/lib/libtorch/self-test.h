@@ -9,6 +9,7 @@
 
 #include "libtorch/libtorch.h"
 
-int self_test(struct device device);
+int self_test(struct device device);       /* at start-up: all on a CPU, a few on a GPU */
+int self_test_whole(struct device device); /* all of them */
 
 #endif
