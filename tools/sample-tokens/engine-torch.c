@@ -206,6 +206,21 @@ static struct engine *torch_open(const struct model *model, struct checkpoint *c
     return NULL;
 }
 
+/* libtorch's arithmetic depends on its version; on a CPU on threads and may on the batch; on a GPU on its model, and not on the
+ * batch but on the rows that the static step's products have. */
+static void torch_add_recipe(const struct engine_settings *settings, json_t *recipe)
+{
+    if (*libtorch_version()) /* a dry run may not have opened it */
+        json_object_set_new(recipe, "libtorch", json_string(libtorch_version()));
+    if (settings->device.kind == DEVICE_CPU) {
+        json_object_set_new(recipe, "batch", json_integer(settings->slots));
+        json_object_set_new(recipe, "threads", json_integer(libtorch_threads()));
+    } else {
+        json_object_set_new(recipe, "device_name", json_string(device_name(settings->device)));
+        json_object_set_new(recipe, "rows", json_integer(torch_static_rows(settings)));
+    }
+}
+
 const struct engine_operations ENGINE_TORCH = {
     .name = "torch",
     .plan_weights = language_model_plan,
@@ -215,4 +230,5 @@ const struct engine_operations ENGINE_TORCH = {
     .restart = torch_restart,
     .step = torch_step,
     .close = torch_close,
+    .add_recipe = torch_add_recipe,
 };

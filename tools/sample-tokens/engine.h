@@ -8,6 +8,7 @@
 #ifndef LEITMOTIF_SAMPLE_TOKENS_ENGINE_H
 #define LEITMOTIF_SAMPLE_TOKENS_ENGINE_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -56,6 +57,8 @@ struct engine_operations {
     void (*restart)(struct engine *engine, int slot); /* position 0, same condition and chroma */
     int (*step)(struct engine *engine, struct engine_feed *feeds, int count);
     void (*close)(struct engine *engine);             /* NULL is fine */
+    /* Adds to a recipe what of the settings and the machine decides the numbers beside the types; NULL: nothing does. */
+    void (*add_recipe)(const struct engine_settings *settings, json_t *recipe);
 };
 
 /* Positions before the columns: chroma frames, then one for each token of the text, or a single null one. 0 for models

@@ -89,23 +89,15 @@ static size_t survey(struct schedule *schedule)
 
 /* jobs in and out of slots */
 
-/* What of the engine decides the tokens. In engine cpu no more than this; libtorch's arithmetic depends on its version, on a CPU on
- * threads, on a GPU on its model, and may on the batch. */
+/* What of the engine decides the tokens. */
 static json_t *engine_recipe(const struct setup *setup)
 {
     const struct engine_settings *settings = &setup->settings;
     json_t *recipe = json_pack("{s:s, s:s, s:s, s:s}", "engine", setup->engine->name, "device",
                                settings->device.kind == DEVICE_CPU ? "cpu" : "cuda", "weights", storage_name(settings->weights),
                                "cache", storage_name(settings->cache));
-    if (setup->engine == &ENGINE_CPU)
-        return recipe;
-    json_object_set_new(recipe, "batch", json_integer(settings->slots));
-    if (*libtorch_version()) /* a dry run may not have opened it */
-        json_object_set_new(recipe, "libtorch", json_string(libtorch_version()));
-    if (settings->device.kind == DEVICE_CPU)
-        json_object_set_new(recipe, "threads", json_integer(libtorch_threads()));
-    else
-        json_object_set_new(recipe, "device_name", json_string(device_name(settings->device)));
+    if (setup->engine->add_recipe)
+        setup->engine->add_recipe(settings, recipe);
     return recipe;
 }
 
