@@ -99,16 +99,31 @@ static json_t *encode_melody(struct workshop *shop, const struct request *reques
     return tune_encode(&shop->chroma, &shop->model, shop->identity, request);
 }
 
-static json_t *encode_job(struct workshop *shop, const struct request *request)
+static bool is_melody(const struct request *request)
 {
-    return strcmp(request->as, "melody") == 0 ? encode_melody(shop, request) : encode_tokens(shop, request);
+    return strcmp(request->as, "melody") == 0;
 }
 
-static int open_workshop(struct workshop *shop, const struct tool_run *run)
+static json_t *encode_job(struct workshop *shop, const struct request *request)
+{
+    return is_melody(request) ? encode_melody(shop, request) : encode_tokens(shop, request);
+}
+
+static bool melodies_only(struct tool_run *run)
+{
+    for (size_t i = 0; i < run->count; i++)
+        if (!is_melody(tool_job(run, i)))
+            return false;
+    return true;
+}
+
+/* A melody is a CPU's work: for melodies alone a GPU, which may be full, is left alone. */
+static int open_workshop(struct workshop *shop, struct tool_run *run)
 {
     const struct neural_settings *process = run->process;
+    const char *request = melodies_only(run) ? "cpu" : process->device;
     shop->memory = process->memory;
-    if (model_open(&shop->model, process->model) || device_open(process->device, run->threads, process->memory, &shop->device))
+    if (model_open(&shop->model, process->model) || device_open(request, run->threads, process->memory, &shop->device))
         return -1;
     shop->identity = model_identity(&shop->model);
     return failed() ? -1 : 0;
