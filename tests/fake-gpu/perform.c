@@ -116,7 +116,7 @@ static struct tensor *tensor_in(stack_value value) { return (struct tensor *)(ui
 /* What came out becomes the program's. Where there is no memory for it, nothing did. */
 static int32_t adopt_results(const struct call *call, stack_value *stack, int gpu)
 {
-    size_t count = result_count(call);
+    size_t count = result_count(call), adopted = 0;
     struct storage **known = calloc(call->tensor_count + 1, sizeof *known);
     int32_t status = 0;
     for (size_t i = 0; i < call->tensor_count; i++)
@@ -126,7 +126,10 @@ static int32_t adopt_results(const struct call *call, stack_value *stack, int gp
             real.aoti_torch_delete_tensor_object(tensor_in(stack[i]));
         else
             status = storage_adopt(tensor_in(stack[i]), gpu, known, call->tensor_count);
+        adopted += !status;
     }
+    for (size_t i = 0; status && i < adopted; i++)
+        aoti_torch_delete_tensor_object(tensor_in(stack[i]));
     free(known);
     return status;
 }
