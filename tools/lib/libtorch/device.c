@@ -67,15 +67,18 @@ static bool allocator_knows(const char *setting)
     return false;
 }
 
+/* Trying a GPU out takes a library's workspace. No plan is smaller than this, so that less --memory is the plan's to refuse. */
+#define LEAST_LIMIT ((int64_t)64 << 20)
+
 /* Segments that grow leave no gaps, so that what was planned is what is taken; and no more than memory is. */
 static void configure_allocator(int64_t index, int64_t memory)
 {
-    int64_t total = driver_gpu_memory((int)index);
+    int64_t total = driver_gpu_memory((int)index), most = memory > LEAST_LIMIT ? memory : LEAST_LIMIT;
     if (!allocator_knows("expandable_segments"))
         set_allocator("expandable_segments:True");
-    if (memory == 0 || memory >= total || allocator_knows("per_process_memory_fraction"))
+    if (memory == 0 || most >= total || allocator_knows("per_process_memory_fraction"))
         return;
-    char *limit = format_string("per_process_memory_fraction:%.9f", (double)memory / (double)total);
+    char *limit = format_string("per_process_memory_fraction:%.9f", (double)most / (double)total);
     set_allocator(limit);
     free(limit);
 }
