@@ -112,6 +112,7 @@ halves() { # N:SIZE: the allocation to refuse
     that 'by the rules' clean
     for track in a b c d e f; do that "track $track is the same" same batch-4/$track $track; done
 }
+LEITMOTIF_GRAPH=no check 'what is no refusal halves nothing' 1 '' "^sample-tokens: 'LEITMOTIF_GRAPH=no': expected on or off$" -- gpu --model "$TINY" --jobs jobs.jsonl --batch 4
 everything=$(allocations 4)
 echo "# $everything allocations"
 halves 100:1        # while weights are loaded

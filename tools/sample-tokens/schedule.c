@@ -9,6 +9,7 @@
 #include "base/failure.h"
 #include "base/memory.h"
 #include "base/progress.h"
+#include "cpu/pages.h"
 #include "sample-tokens/take.h"
 
 struct place {
@@ -172,10 +173,11 @@ static int begin_window(struct schedule *schedule, struct place *place, int slot
     return operations->admit(schedule->engine, slot, condition, chroma, take_guided(&place->take));
 }
 
-/* A device may refuse memory within the plan all the same: to other programs, to its libraries. */
+/* Memory may be refused within the plan all the same: to a device's libraries, to other programs. */
 static bool may_halve(const struct schedule *schedule)
 {
-    return failed() && device_refused_memory() && !schedule->halved && schedule->setup->settings.slots > 1;
+    bool refused = failed() && (device_refused_memory() || pages_refused());
+    return refused && !schedule->halved && schedule->setup->settings.slots > 1;
 }
 
 /* The feeds of the next step. 0: there are none, or may_halve() now. */
@@ -245,7 +247,8 @@ static int open_engine(struct schedule *schedule)
 static void halve(struct schedule *schedule)
 {
     struct engine_settings *settings = &schedule->setup->settings;
-    note("%s; going on with %d tracks at once instead of %d", failure_text(), settings->slots / 2, settings->slots);
+    note("%s; going on with %d track%s at once instead of %d", failure_text(), settings->slots / 2, settings->slots < 4 ? "" : "s",
+         settings->slots);
     failure_clear();
     settings->slots /= 2;
     schedule->halved = true;
@@ -310,7 +313,7 @@ static int run_round(struct schedule *schedule)
 {
     schedule->halved = false;
     schedule->room = schedule->setup->settings.slots;
-    if (open_engine(schedule) && schedule->setup->settings.slots > 1) {
+    if (open_engine(schedule) && may_halve(schedule)) {
         halve(schedule);
         open_engine(schedule);
     }
