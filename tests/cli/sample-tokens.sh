@@ -149,7 +149,7 @@ check 'too much: int8' 1 '' "try --weights int8$" -- tokens --output x.tokens --
 check 'too much: shorter' 1 '' "try --duration [0-9]+$" -- tokens --output x.tokens --duration 30 --memory "$(below --duration 30 --weights int8)"
 check 'too much: fewer at once' 1 '' "for 8 tracks of 1 s; .*; try --batch 1$" -- tokens --output x.tokens --duration 1 --batch 8 --memory "$(below --duration 1 --batch 8)"
 check 'too much for engine torch: shorter' 1 '' "; 6.00 MB allowed; try --duration [0-9]+ --weights f16$" -- tokens --engine torch --output x.tokens --duration 30 --memory 6M
-check 'far too much' 1 '' 'no setting makes it fit: use a smaller model' -- tokens --output x.tokens --memory 1M
+check 'far too much' 1 '' '; 1\.00 MB allowed; no setting makes it fit: use a smaller model, or give --memory [0-9]+M or more$' -- tokens --output x.tokens --memory 1M
 that 'no more threads are planned for than are started' test "$(below --duration 1 --threads 256)" -eq "$(below --duration 1 --threads 1000)"
 check 'without guidance one row is computed' 0 'steps of 1 row[^s]' '' -- tokens --guidance 1 --dry-run
 check 'and without a condition' 0 'steps of 1 row[^s]' '' -- "$BIN/sample-tokens" --model "$TINY" --condition nothing.condition --dry-run

@@ -158,6 +158,19 @@ static int64_t longest_fit(struct setup *setup, struct engine_settings settings,
     return low;
 }
 
+/* More --memory, where that is all that lacks. */
+static char *nothing_fits(struct setup *setup, const struct engine_settings *settings)
+{
+    const struct budget *budget = &setup->budget;
+    struct memory_plan plan = {0};
+    setup_plan(setup, settings, &plan);
+    char *more = budget->by_option && memory_plan_total(&plan) <= budget->there ? budget_advice(budget, &plan, NULL) : NULL;
+    char *text = format_string("no setting makes it fit: use a smaller model%s%s", more ? ", or " : "",
+                               more ? more : budget->device.kind == DEVICE_CPU ? "" : ", or --device cpu");
+    free(more);
+    return text;
+}
+
 /* The least loss first: fewer at once, then what keeps every number exact, then the cache, then int8, then the duration.
  * Yours. */
 static char *advice(struct setup *setup, struct engine_settings settings, double seconds, int64_t prompt)
@@ -186,8 +199,7 @@ static char *advice(struct setup *setup, struct engine_settings settings, double
     int64_t shorter = longest_fit(setup, exact, seconds, prompt);
     if (shorter)
         return format_string("try --duration %lld%s%s%s", (long long)shorter, weights, cache, batch);
-    return copy_string(settings.device.kind == DEVICE_CPU ? "no setting makes it fit: use a smaller model"
-                                                          : "no setting makes it fit: use a smaller model, or --device cpu");
+    return nothing_fits(setup, &exact);
 }
 
 int setup_choose_batch(struct setup *setup, const struct engine_settings *sizes, size_t jobs)
