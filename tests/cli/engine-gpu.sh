@@ -118,7 +118,11 @@ echo "# $everything allocations"
 halves 100:1        # while weights are loaded
 halves $((everything / 2)):1
 halves $((everything * 9 / 10)):1
-FAKE_GPU_REFUSE=100:1 check 'one track has no half' 1 '' 'out of memory' -- gpu "${text[@]}" --output none --duration 1
+refused="^sample-tokens: 'tiny-text' in f16 needs [0-9.]+ MB, and cuda:0 refused some of it: free memory there, or use --device cpu: .*out of memory"
+FAKE_GPU_REFUSE=100:1 check 'one track has no half' 1 '' "$refused" -- gpu "${text[@]}" --output none --duration 1
+that 'and leaves no file' test ! -e none
+everything=$(gpu "${text[@]}" --output one --duration 1 && fake_report allocations)
+LEITMOTIF_GRAPH=off FAKE_GPU_REFUSE=$((everything - 20)):1 check 'nor in mid-step' 1 '' "$refused" -- gpu "${text[@]}" --output none --duration 1
 that 'and leaves no file' test ! -e none
 
 # --- memory: what is planned holds what is taken, and little more ---

@@ -180,6 +180,15 @@ static bool may_halve(const struct schedule *schedule)
     return refused && !schedule->halved && schedule->setup->settings.slots > 1;
 }
 
+/* After a failure that halves nothing: what was needed, if memory was refused. */
+static void explain_refusal(const struct schedule *schedule)
+{
+    struct setup *setup = schedule->setup;
+    struct memory_plan plan = {0};
+    if (failed() && device_refused_memory() && setup_plan(setup, &setup->settings, &plan) == 0)
+        budget_refused(&setup->budget, &plan, "'%s' in %s", setup->model.name, storage_name(setup->settings.weights));
+}
+
 /* The feeds of the next step. 0: there are none, or may_halve() now. */
 static int collect_feeds(struct schedule *schedule, struct engine_feed *feeds)
 {
@@ -191,6 +200,7 @@ static int collect_feeds(struct schedule *schedule, struct engine_feed *feeds)
         if (take_window_begins(&place->take) && begin_window(schedule, place, slot)) {
             if (may_halve(schedule))
                 return 0;
+            explain_refusal(schedule);
             end_job(schedule, place);
             continue;
         }
@@ -286,6 +296,7 @@ static int run_jobs(struct schedule *schedule)
             if (shrink(schedule))
                 return -1;
         } else if (!stepped) {
+            explain_refusal(schedule);
             fail_feeds(schedule, feeds, count);
         } else if (count) {
             accept_feeds(schedule, feeds, count);
@@ -317,10 +328,12 @@ static int run_round(struct schedule *schedule)
         halve(schedule);
         open_engine(schedule);
     }
+    explain_refusal(schedule);
     if (!schedule->engine)
         return -1;
     schedule->places = allocate((size_t)schedule->room, sizeof *schedule->places);
     int result = run_jobs(schedule);
+    explain_refusal(schedule);
     if (result)
         fail_all(schedule);
     free(schedule->places);
