@@ -16,7 +16,7 @@
 
 struct budget {
     int64_t allowed;  /* bytes that a plan may have; INT64_MAX: no limit */
-    int64_t sensible; /* the same for what is chosen and not asked for: batches, chunks */
+    int64_t sensible; /* the same for batches that are chosen and not asked for */
     int64_t there;    /* what the device would allow without --memory */
     struct device device;
     bool by_option;   /* --memory is the limit, not the device */
