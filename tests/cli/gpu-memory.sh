@@ -79,6 +79,16 @@ within_plan encode-audio
 printf '%s\n' '{"tokens":"tokens","output":"one.wav"}' '{"tokens":"tokens","output":"two.wav"}' >jobs
 check 'of two clips' 0 '("status":"done".*){2}' "$refused" -- "$BIN/decode-audio" --model "$TINY" --jobs jobs --device cuda
 that 'the second stays with the shorter chunks' cmp one.wav two.wav
+everywhere() { # FIRST LAST: these allocations, each in a run of its own
+    local n
+    for ((n = $1; n <= $2; n++)); do
+        FAKE_GPU_REFUSE=$n:1 decode --output again.wav --device cuda --quiet && waves_agree gpu.wav again.wav && [ "$(fake_report live_bytes)" -eq 0 ] || {
+            echo "allocation $n"
+            return 1
+        }
+    done
+}
+that 'refused anywhere in the first block, the three results of its LSTM among them' everywhere 178 186
 FAKE_GPU_REFUSE=1:100K
 check 'refused while loading' 1 '' '^decode-audio: decoding needs [0-9.]+ MB, and cuda:0 refused some of it: free memory there, or use --device cpu: .*out of memory' -- \
     decode --output no.wav --device cuda

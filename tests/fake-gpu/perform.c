@@ -128,8 +128,10 @@ static int32_t adopt_results(const struct call *call, stack_value *stack, int gp
             status = storage_adopt(tensor_in(stack[i]), gpu, known, call->tensor_count);
         adopted += !status;
     }
-    for (size_t i = 0; status && i < adopted; i++)
-        aoti_torch_delete_tensor_object(tensor_in(stack[i]));
+    for (size_t i = 0; status && i < adopted; i++) {
+        storage_release(storage_disown(tensor_in(stack[i])));
+        real.aoti_torch_delete_tensor_object(tensor_in(stack[i]));
+    }
     free(known);
     return status;
 }
