@@ -75,11 +75,13 @@ static int32_t check_places(const struct call *call, int *gpu)
     return 0;
 }
 
-/* Only a CPU has them. */
+/* Only a CPU has them, or a GPU of another generation. */
 static int32_t check_backend(const struct call *call)
 {
     if (strncmp(call->name, "aten::", 6) && strncmp(call->name, "direct::", 8))
         return refuse("Could not run '%s' with arguments from the 'CUDA' backend.", call->name);
+    if (!strcmp(setting_text("FAKE_GPU_KERNELS", ""), "none"))
+        return refuse("CUDA error: no kernel image is available for execution on the device\nCompile with `TORCH_USE_CUDA_DSA`");
     return 0;
 }
 
