@@ -44,7 +44,7 @@ LEITMOTIF_GRAPH=off check 'without recording' 0 '' '' -- gpu "${text[@]}" --outp
 that 'records nothing' test "$(fake_report captures) $(fake_report launches)" = '0 0'
 that 'gives the same' cmp graph eager
 LEITMOTIF_GRAPH=no check 'neither on nor off' 1 '' "^sample-tokens: 'LEITMOTIF_GRAPH=no': expected on or off$" -- gpu "${text[@]}" --output none --duration 3
-for way in refuse fail wrong; do
+for way in refuse fail wrong launch; do
     FAKE_GPU_CAPTURE=$way check "recordings on a GPU: $way" 0 '' '^the step runs without a CUDA graph: [^\n]+$' -- gpu "${text[@]}" --output refused --duration 3
     that 'gives the same all the same' cmp graph refused
 done

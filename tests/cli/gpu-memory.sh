@@ -72,6 +72,9 @@ check 'refused while decoding' 0 '' "$refused" -- decode --output again.wav --de
 that 'one line' test "$(wc -l <"$ERR")" -eq 1
 that 'the same sound' waves_agree gpu.wav again.wav
 within_plan decode-audio
+FAKE_GPU_REFUSE='' FAKE_GPU_ENGINE=5 check 'refused in the words of cuDNN' 0 '' \
+    '^cuda:0 refused memory within the plan \(.*find an engine.*\): decoding once more in chunks of 25 frames instead of 50$' -- decode --output engine.wav --device cuda
+that 'the same sound, too' waves_agree gpu.wav engine.wav
 check 'refused while encoding' 0 '' "$refused" -- encode --output again.tokens --device cuda
 that 'the same codes' cmp cpu.tokens again.tokens
 within_plan encode-audio

@@ -9,7 +9,7 @@
 #include "fake.h"
 #include "settings.h"
 
-enum { ILLEGAL_STATE = 401, NOT_SUPPORTED = 801, CAPTURE_UNSUPPORTED = 900, CAPTURE_INVALIDATED = 901, INVALID_HANDLE = 400 };
+enum { OUT_OF_MEMORY = 2, ILLEGAL_STATE = 401, NOT_SUPPORTED = 801, CAPTURE_UNSUPPORTED = 900, CAPTURE_INVALIDATED = 901, INVALID_HANDLE = 400 };
 
 struct node {
     struct call *call;
@@ -276,6 +276,7 @@ const char *cudaGetErrorString(int error)
 {
     switch (error) {
     case 0: return "no error";
+    case OUT_OF_MEMORY: return "out of memory";
     case 101: return "invalid device ordinal";
     case INVALID_HANDLE: return "invalid resource handle";
     case ILLEGAL_STATE: return "the operation cannot be performed in the present state";
@@ -329,7 +330,7 @@ int cudaGraphLaunch(void *executable, void *stream)
     int error = !executable ? INVALID_HANDLE : recording.stream && stream == recording.stream ? CAPTURE_UNSUPPORTED : 0;
     if (!error) {
         check_launch(executable);
-        error = violated() ? 700 : 0;
+        error = violated() ? 700 : !strcmp(setting_text("FAKE_GPU_CAPTURE", ""), "launch") ? OUT_OF_MEMORY : 0;
     }
     if (!error) {
         queue_flush();

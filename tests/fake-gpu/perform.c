@@ -75,12 +75,23 @@ static int32_t check_places(const struct call *call, int *gpu)
     return 0;
 }
 
-/* Only a CPU has them. */
+/* Only a CPU has them, or a GPU of another generation. */
 static int32_t check_backend(const struct call *call)
 {
     if (strncmp(call->name, "aten::", 6) && strncmp(call->name, "direct::", 8))
         return refuse("Could not run '%s' with arguments from the 'CUDA' backend.", call->name);
+    if (!strcmp(setting_text("FAKE_GPU_KERNELS", ""), "none"))
+        return refuse("CUDA error: no kernel image is available for execution on the device\nCompile with `TORCH_USE_CUDA_DSA`");
     return 0;
+}
+
+/* Of several ways to convolve each wants its own memory; what is said when all were refused it does not say so. */
+static int32_t check_engine(const struct call *call)
+{
+    static int count;
+    if (strncmp(call->name, "aten::conv", 10) || ++count != setting_count("FAKE_GPU_ENGINE", 0))
+        return 0;
+    return refuse("GET was unable to find an engine to execute this computation");
 }
 
 static int32_t check_order(const struct call *call)
@@ -94,7 +105,7 @@ static int32_t check_order(const struct call *call)
     for (size_t i = 0; i < sizeof of_libraries / sizeof *of_libraries; i++)
         if (is_one_of(call->name, of_libraries[i]) && memory_begin_library(i))
             return 1;
-    return 0;
+    return check_engine(call);
 }
 
 /* aten::where copies numbers of the host to the GPU, and waits; for others they are arguments of the kernel. */

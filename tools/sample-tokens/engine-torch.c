@@ -17,6 +17,19 @@ static bool is_static(const struct engine *engine, const struct engine_feed *fee
     return engine->static_step && feed->columns == 1 && (slot->position > 0 || slot->prefix_length == 0);
 }
 
+/* Beside a static step one slot after another: a product has the shape of that slot's feed then, and its bits depend on no
+ * neighbour. Else all at once, which reads the weights once. */
+static int step_any(struct engine *engine, struct engine_feed *const *feeds, int count)
+{
+    const struct language_config *config = &engine->model->language;
+    const int64_t numbers = engine->settings.rows * config->codebooks * config->vocabulary; /* of a slot's logits */
+    const int together = engine->static_step ? 1 : count;
+    for (int i = 0; i < count; i += together)
+        if (torch_step_run(engine, feeds + i, together, engine->logits + i * numbers))
+            return -1;
+    return 0;
+}
+
 /* Single columns go by the static step where there is one; prompts and prefixes, and all else, by the other, which allocates. */
 static int torch_step(struct engine *engine, struct engine_feed *feeds, int count)
 {
@@ -30,7 +43,7 @@ static int torch_step(struct engine *engine, struct engine_feed *feeds, int coun
     }
     if (any_count)
         torch_static_forget(engine);
-    if (any_count && torch_step_run(engine, any, any_count))
+    if (step_any(engine, any, any_count))
         return -1;
     return column_count ? torch_static_run(engine, columns, column_count) : 0;
 }

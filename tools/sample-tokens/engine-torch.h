@@ -31,7 +31,7 @@ struct engine {
     struct tensor **text_caches;     /* [layers] of [slots, text tokens, 2d] */
     struct torch_slot *slots;
     int64_t *ids, *places;           /* of one step of any feeds: [M, K] rows of embeddings, [M] positions */
-    float *logits;                   /* [slots rows, K, V] of the last such step */
+    float *logits;                   /* [slots rows, K, V] of the last such steps */
     struct static_step *static_step; /* NULL: every step is one of any feeds */
 };
 
@@ -68,8 +68,8 @@ struct tensor *torch_attend(const struct engine *engine, struct tensor *q, struc
 /* What the feed-forward layer adds. */
 struct tensor *torch_feed_forward(const struct engine *engine, int64_t layer, struct tensor *x);
 
-/* torch-step.c: feeds of any length, slot by slot, in shapes that grow. */
-int torch_step_run(struct engine *engine, struct engine_feed *const *feeds, int count);
+/* torch-step.c: feeds of any length, attention slot by slot, in shapes that grow. The feeds' logits are put into `logits`. */
+int torch_step_run(struct engine *engine, struct engine_feed *const *feeds, int count, float *logits);
 
 /* torch-static.c: feeds of one column after the prefix. Opening allocates all that lasts; closing accepts NULL. */
 int torch_static_open(struct engine *engine);

@@ -39,10 +39,11 @@ static int64_t embedding_elements(const struct language_config *config, int64_t 
     return rows * (2 * config->codebooks + 3) * config->width;
 }
 
-/* Of the step of any feeds, when all slots are fed as much as they may be. */
+/* Of the step of any feeds, when all slots that it takes at once are fed as much as they may be. */
 static int64_t any_elements(const struct language_config *config, const struct engine_settings *settings)
 {
-    int64_t rows = settings->slots * settings->rows, columns = rows * (settings->prefix + largest(settings->prefill, 1));
+    int64_t rows = (torch_is_static(settings) ? 1 : settings->slots) * settings->rows;
+    int64_t columns = rows * (settings->prefix + largest(settings->prefill, 1));
     int64_t outputs = 3 * rows * config->codebooks * config->vocabulary;
     return largest(layer_elements(config, settings, columns), embedding_elements(config, columns)) + outputs;
 }

@@ -197,12 +197,18 @@ static void give_up_recording(struct engine *engine, const char *reason)
     said = true;
 }
 
-/* Does the graph compute the logits that `logits` [A, K V], of the same inputs, are? */
-static bool replays(struct engine *engine, const float *logits, size_t bytes)
+/* Why the graph just recorded is not to be believed, yours; or NULL: it computes the logits that `logits` [A, K V], of the same
+ * inputs, are. Its first launch puts it on the device, for which there may be no memory: no failure is left then. */
+static char *replay_differs(struct engine *engine, const float *logits, size_t bytes)
 {
     const struct static_step *step = engine->static_step;
-    return graph_replay(step->graph) == 0 && tensor_copy(step->host_logits, step->logits) == 0 &&
-           memcmp(logits, tensor_data(step->host_logits), bytes) == 0;
+    char *reason = NULL;
+    if (graph_replay(step->graph) || tensor_copy(step->host_logits, step->logits))
+        reason = copy_string(failure_text());
+    else if (memcmp(logits, tensor_data(step->host_logits), bytes) != 0)
+        reason = copy_string("its replay computes something else");
+    failure_clear();
+    return reason;
 }
 
 /* A step as it is, and its recording, which is believed when it gives the same in every bit: libtorch's allocator does not know of
@@ -217,11 +223,11 @@ static int run_and_record(struct engine *engine)
     float *logits = allocate(bytes, 1);
     memcpy(logits, tensor_data(step->host_logits), bytes);
     step->graph = graph_record(engine->settings.device, compute, engine, &reason);
-    if (!step->graph)
+    if (step->graph)
+        reason = replay_differs(engine, logits, bytes);
+    if (reason)
         give_up_recording(engine, reason);
-    else if (!replays(engine, logits, bytes) && !failed())
-        give_up_recording(engine, "its replay computes something else");
-    int result = failed() || (!step->graph && compute(engine)) ? -1 : 0;
+    int result = reason ? compute(engine) : 0;
     free(logits);
     free(reason);
     return result;

@@ -179,7 +179,7 @@ static int64_t lay_out(const struct step *step, struct engine_feed *const *feeds
 }
 
 /* Runs the model over the rows laid out, and reads the logits: one transfer a step. */
-static int compute(const struct step *step, int64_t rows)
+static int compute(const struct step *step, int64_t rows, float *into)
 {
     struct engine *engine = step->engine;
     struct scope scope;
@@ -188,19 +188,18 @@ static int compute(const struct step *step, int64_t rows)
     for (int64_t i = 0; i < engine->model->language.layers && !failed(); i++)
         run_layer(step, i, x);
     struct tensor *logits = torch_product(engine, torch_normalise(last_columns(step, x), &engine->language.last_norm), engine->language.heads);
-    int result = failed() ? -1 : tensor_read(logits, engine->logits, (size_t)tensor_elements(logits) * sizeof(float));
+    int result = failed() ? -1 : tensor_read(logits, into, (size_t)tensor_elements(logits) * sizeof(float));
     scope_close(&scope);
     return result;
 }
 
-int torch_step_run(struct engine *engine, struct engine_feed *const *feeds, int count)
+int torch_step_run(struct engine *engine, struct engine_feed *const *feeds, int count, float *logits)
 {
     const struct language_config *config = &engine->model->language;
     struct span spans[MOST_SLOTS];
     struct step step = {engine, spans, count};
-    if (compute(&step, lay_out(&step, feeds)))
+    if (compute(&step, lay_out(&step, feeds), logits))
         return -1;
-    const float *logits = engine->logits;
     for (int i = 0; i < count; i++) {
         feeds[i]->logits = logits;
         logits += spans[i].slot->rows * config->codebooks * config->vocabulary;

@@ -132,9 +132,19 @@ static char *no_gpu(struct driver *driver)
     return reason ? reason : driver_too_old(driver);
 }
 
+/* A libtorch has kernels for some generations of GPUs; what it says of another is for programmers. */
+static int no_kernels(struct device device)
+{
+    failure_clear();
+    return fail("libtorch %s has no kernels for %s, which is too old or too new for it: install another build, or use --device cpu",
+                libtorch_version(), device_name(device));
+}
+
 static int use_gpu(struct device *device)
 {
-    return cuda_begin(device->index) || self_test(*device) ? -1 : 0;
+    if (cuda_begin(device->index) == 0 && self_test(*device) == 0)
+        return 0;
+    return strstr(failure_text(), "no kernel image") ? no_kernels(*device) : -1;
 }
 
 static int use_requested(const char *request, int64_t index, struct device *device)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/failure.h"
+#include "base/memory.h"
 #include "libtorch/cuda.h"
 
 /* The release whose argument lists are written down here, not the one that runs. */
@@ -157,6 +158,17 @@ struct tensor *operation(const char *name, const char *overload, const struct ar
 
 #define CANNOT_DO "libtorch cannot do '" /* what its failures begin with */
 
+/* libtorch's own words; those of cuBLAS; and what is left when no way to convolve got the memory that it wanted. */
+static const char *const WORDS_FOR_MEMORY[] = {"out of memory", "allocate memory", "ALLOC_FAILED", "unable to find an engine"};
+
+static bool is_about_memory(const char *text)
+{
+    for (size_t i = 0; i < COUNT_OF(WORDS_FOR_MEMORY); i++)
+        if (strstr(text, WORDS_FOR_MEMORY[i]))
+            return true;
+    return false;
+}
+
 static _Thread_local bool refused_memory; /* was the last of them that? */
 
 bool device_refused_memory(void) { return refused_memory && strstr(failure_text(), CANNOT_DO); }
@@ -165,7 +177,7 @@ int libtorch_failure(const char *what)
 {
     const char *text = torch.torch_exception_get_what_without_backtrace ? torch.torch_exception_get_what_without_backtrace() : NULL;
     bool known = text && *text;
-    refused_memory = known ? strstr(text, "out of memory") || strstr(text, "allocate memory") : cuda_begun();
+    refused_memory = known ? is_about_memory(text) : cuda_begun();
     if (!known)
         return fail(CANNOT_DO "%s': it wrote the reason to stderr", what);
     size_t length = strcspn(text, "\n"); /* what follows is where in libtorch, not why */
