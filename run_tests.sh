@@ -10,7 +10,7 @@ cd "$(dirname "$0")" || exit 1
 MODE=${1:-quick}
 JOBS=${JOBS:-$(nproc)}
 LOGS=${LOGS:-$PWD/build/test-logs}
-PASSED=0 FAILED=0 SKIPPED=0
+PASSED=0 FAILED=0 SKIPPED=0 MODELS_MADE=
 case $MODE in quick | full | gpu) ;; *)
     echo "run_tests.sh: cannot run '$MODE': use quick, full or gpu" >&2
     exit 2
@@ -52,12 +52,26 @@ run_all() { # LABEL FILES...
     mkdir -p "$LOGS/$label"
     printf '%s\n' "$@" | BUILD=$BUILD CMOCKA_MESSAGE_OUTPUT=TAP xargs -P "$JOBS" -I{} bash -c '
         name=$(name_of "$1"); log=$2/$name.log
-        timeout -k 10 "${TEST_SECONDS:-900}" "$1" >"$log" 2>&1 </dev/null; echo $? >"$log.status"
+        [ ! -e "$2/../stopped" ] || exit 255
+        (echo "$BASHPID" >"$log.running" && exec timeout -k 10 "${TEST_SECONDS:-900}" "$1" >"$log" 2>&1 </dev/null)
+        echo $? >"$log.status"; rm -f "$log.running"
         echo "  ran ${2##*/}/$name, $SECONDS s"' _ {} "$LOGS/$label"
     for file in "$@"; do
         name=$(name_of "$file")
         count "$label/$name" "$LOGS/$label/$name.log" "$(cat "$LOGS/$label/$name.log.status" 2>/dev/null || echo 99)"
     done
+}
+
+# What still runs when this script is ended early: timeout has put it where no ^C reaches it. Then what it worked on can go.
+stop_tests() {
+    local file pid
+    [ -d "$LOGS" ] && : >"$LOGS/stopped"
+    for file in "$LOGS"/*/*.running; do
+        pid=$(cat "$file" 2>/dev/null) || continue
+        kill "$pid" 2>/dev/null
+        while kill -0 "$pid" 2>/dev/null; do sleep 0.1; done
+    done
+    [ -z "$MODELS_MADE" ] || rm -rf "$MODELS_MADE"
 }
 
 build() { # LABEL MAKE-ARGUMENTS...: all tests, or the targets that the arguments name
@@ -136,6 +150,11 @@ write_results() { # FOLDER-OF-BENCH/RUN
         echo "written: $results/$name"
 }
 
+failure() { # TEXT
+    echo "not ok 1 - $1" >"$LOGS/gpu.tap"
+    count gpu "$LOGS/gpu.tap" 0
+}
+
 # Models of 12 GB for some minutes under $TMPDIR, one build and one script at a time: what is measured has the machine for itself.
 gpu() {
     local reason scripts
@@ -150,18 +169,18 @@ gpu() {
     read -ra scripts <<<"${TEST_SCRIPTS:-parity repeat memory bench}"
     scripts=("${scripts[@]/#/tests/gpu/}")
     scripts=("${scripts[@]/%/.sh}")
-    TEST_MODELS=$(mktemp -d) || return
-    trap 'rm -rf "$TEST_MODELS"' EXIT
-    export TEST_MODELS
+    MODELS_MADE=$(mktemp -d) || { failure "no room for models: set TMPDIR" && return; }
+    export TEST_MODELS=$MODELS_MADE
     : >"$TEST_FACTS"
     TEST_RESULTS=$LOGS/gpu-bench JOBS=1 BUILD=${BUILD:-build} run_all gpu "${scripts[@]}"
     grep -h '^# ' "$LOGS"/gpu/*.log | sed 's/^# //'
-    write_results "$LOGS/gpu-bench"
+    write_results "$LOGS/gpu-bench" || failure "cannot write the results to '${TEST_RESULTS:-bench/results}'"
 }
 
 if [ "$MODE" = gpu ] && has_nvidia; then export TORCH=${TORCH:-cuda}; fi
 if [ "${INSTALL:-yes}" = yes ]; then docker/install-dependencies.sh || exit 1; fi
 rm -rf "$LOGS"
+trap stop_tests EXIT
 case $MODE in
 quick | full) quick ;;
 gpu) gpu ;;

@@ -2,7 +2,7 @@
 # Installs what building, testing and running Leitmotif needs on Debian 12 or Ubuntu 24.04: packages by apt, libtorch by pip
 # into a folder of its own. Run it as root, or as a user who may sudo. Running it again does only what is missing.
 #
-#   docker/install-dependencies.sh                 all of it
+#   docker/install-dependencies.sh                 all of it; libtorch for CPUs, or the one for GPUs where that was installed before
 #   TORCH=cuda docker/install-dependencies.sh      libtorch with its NVIDIA packages
 #   TORCH=none docker/install-dependencies.sh      apt packages only
 #   LIBTORCH_FOLDER=DIR                            where libtorch goes (default /opt/leitmotif/libtorch)
@@ -10,8 +10,12 @@ set -euo pipefail
 project=$(cd "$(dirname "$0")/.." && pwd)
 # shellcheck source=docker/versions.env
 . "$project/docker/versions.env"
-TORCH=${TORCH:-cpu}
 LIBTORCH_FOLDER=${LIBTORCH_FOLDER:-/opt/leitmotif/libtorch}
+# What is in use stays in use: who has a GPU asks for CUDA once.
+if [ -z "${TORCH-}" ]; then
+    TORCH=cpu
+    case $(cat "$project/libtorch.path" 2>/dev/null) in "$LIBTORCH_FOLDER"/*-cuda) TORCH=cuda ;; esac
+fi
 
 say() { echo "install-dependencies: $*"; }
 stop() {

@@ -8,6 +8,8 @@
 #include "base/memory.h"
 #include "libtorch/tensor.h"
 
+enum { LEAST_ROUNDS = 4 }; /* of a pass: milliseconds, beside which launching and waiting are little */
+
 struct copying {
     struct device device;
     struct tensor *from, *into; /* owned, U8 [half] */
@@ -41,8 +43,9 @@ void copying_close(struct copying *copying)
 
 double copying_pass(struct copying *copying, size_t bytes)
 {
-    int64_t wanted = (int64_t)((bytes + 1) / 2);
+    int64_t wanted = (int64_t)((bytes + 1) / 2), least = LEAST_ROUNDS * copying->half;
     struct scope scope;
+    wanted = wanted < least ? least : wanted;
     device_wait(copying->device);
     double start = clock_seconds();
     scope_open(&scope);

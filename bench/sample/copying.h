@@ -13,7 +13,8 @@ struct copying;
 struct copying *copying_open(struct device device, size_t bytes); /* takes as many; NULL on failure */
 void copying_close(struct copying *copying);                      /* NULL is fine */
 
-/* Reads and writes as many bytes in all, going on where the last pass ended, round and round. Bytes per second; 0 on failure. */
+/* Reads and writes as many bytes in all, or four times what was opened where that is more, going on where the last pass ended,
+ * round and round. Bytes per second; 0 on failure. */
 double copying_pass(struct copying *copying, size_t bytes);
 
 #endif

@@ -33,6 +33,11 @@ check 'and nothing where nothing is computed' 0 'reused' '' -- \
 # With a libtorch for GPUs.
 . "$TESTS/fake-gpu/use.bash"
 fake_gpu 'GPUs' || { finish; exit; }
+idle="$cpu_only: install one with TORCH=cuda, as docs/gpu.md says"
+without_cuda() { env -u LEITMOTIF_LIBTORCH "$@"; }
+check 'a GPU, and a libtorch for CPUs' 0 '' "^device auto: cpu \($idle\)$" -- without_cuda "${encode[@]}"
+check 'and the GPU asked for' 1 '' "^encode-text: cannot use device 'cuda': $idle; use --device cpu$" -- without_cuda "${encode[@]}" --device cuda
+check 'sample-tokens says it, too' 0 '' "^device auto: cpu \($idle\)$" -- without_cuda "${sample[@]}" --device auto
 no_driver() { env -u LD_LIBRARY_PATH "$@"; }
 check 'no driver' 0 '' '^device auto: cpu \(no NVIDIA driver is here.*\)$' -- no_driver "${encode[@]}"
 check 'and a GPU asked for' 1 '' "cannot use device 'cuda': no NVIDIA driver is here.*; use --device cpu$" -- no_driver "${encode[@]}" --device cuda

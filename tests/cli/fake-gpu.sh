@@ -4,6 +4,11 @@
 . "$(dirname "$0")/lib.sh"
 . "$TESTS/fake-gpu/use.bash"
 cd "$WORK" || exit 1
+if [ -n "${ASAN_OPTIONS:-}" ]; then
+    skip 'the fake GPU' 'it is a part of the tests, which other scripts use under a sanitizer'
+    finish
+    exit
+fi
 fake_gpu 'the fake GPU' || { finish; exit; }
 run() { "$LEITMOTIF_LIBTORCH/scenarios" "$@"; }
 with() { env "${@:1:1}" "$LEITMOTIF_LIBTORCH/scenarios" "${@:2}"; } # SETTING SCENARIO...

@@ -65,6 +65,19 @@ that 'the host has a part in a step' jq -e '[.shapes.tiny.sampling[].steps[].mil
 that 'nothing stays behind' test -z "$(ls -A "$TMPDIR")"
 that 'no violation' jq -se 'length > 0 and all(.violations == [])' "$FAKE_GPU_REPORT"
 
+# Interrupted while a test runs. It has a process group of its own, as a terminal's ^C finds it.
+TEST_SCRIPTS=repeat setsid "$PROJECT/run_tests.sh" gpu >interrupted 2>&1 &
+interrupted=$!
+until [ -n "$(find "$TMPDIR" -name config.json)" ] || ! kill -0 $interrupted; do sleep 0.1; done
+kill -TERM -- -$interrupted
+wait $interrupted
+that 'interrupted it fails' test $? -ne 0
+that 'no test goes on' test -z "$(find "$LOGS" -name '*.running' -exec sh -c 'kill -0 "$(cat "$1")" && echo "$1"' _ {} \; 2>/dev/null)"
+that 'and no model stays behind' test -z "$(ls -A "$TMPDIR")"
+
 FAKE_GPU_MEMORY=455M TEST_SCRIPTS=memory TEST_RESULTS=$WORK/full check 'a GPU that is full' 1 'not ok .*[1-9][0-9]* failed, ' '.*' -- "$PROJECT/run_tests.sh" gpu
 that 'has a verdict, too' jq -e '.tests.verdict == "failed" and .tests.failed > 5' full/gpu-without-bench.json
+TEST_SCRIPTS=none TEST_RESULTS=/dev/null/results check 'results that cannot be written' 1 "not ok 1 - cannot write the results to '/dev/null/results'" '.*' -- \
+    "$PROJECT/run_tests.sh" gpu
+TMPDIR=$WORK/none check 'no room for models' 1 'not ok 1 - no room for models: set TMPDIR' '.*' -- "$PROJECT/run_tests.sh" gpu
 finish

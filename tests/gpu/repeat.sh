@@ -20,7 +20,9 @@ sampled() { # NAME TRACKS ARGUMENTS...: NAME.0 and so on
     shift 2
     job_lines "$name" "$count" >"$name.jobs"
     check "tokens of $count tracks, $*" 0 '"status":"done"' '.*' -- sample --model "$folder" --jobs "$name.jobs" "$@"
+    cp "$ERR" "$name.notes"
 }
+recorded() { ! grep 'without a CUDA graph' "$WORK/once.notes"; }
 same() { # TEXT A B: equal codes, or where they part
     local equal all
     equal=$(equal_frames "$2" "$3")
@@ -29,6 +31,7 @@ same() { # TEXT A B: equal codes, or where they part
 }
 
 sampled once 1 --batch 1
+[ "$TEST_DEVICE" = cpu ] || that 'its steps are recorded: nothing says that they are not' recorded
 sampled again 1 --batch 1
 same 'a second run has the same tokens' again.0 once.0
 check 'another seed' 0 '' '.*' -- sample --model "$folder" --condition 0.condition --seed 99 --duration "$TEST_DURATION" --output other

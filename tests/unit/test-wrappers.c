@@ -82,12 +82,25 @@ static void float32_is_float32(void **state)
     scope_close(&scope);
 }
 
+/* What is added to the residual stream is no float16: that would lose the 2^-10 of a sum of 64 squares of 1 + 2^-8, which is exact. */
+static void products_of_float16_are_float32(void **state)
+{
+    enum tensor_type type = device.kind == DEVICE_CPU ? TENSOR_F32 : TENSOR_F16; /* as engine torch has them */
+    struct scope scope;
+    (void)state;
+    scope_open(&scope);
+    struct tensor *some = tensor_cast(filled(1 + 0x1p-8f, SHAPE(SIDE, SIDE)), type);
+    expect_everywhere(tensor_product(some, some), 64.5f + 0x1p-10f);
+    scope_close(&scope);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_wrapper_computes_what_is_known),
         cmocka_unit_test(what_goes_there_comes_back),
         cmocka_unit_test(float32_is_float32),
+        cmocka_unit_test(products_of_float16_are_float32),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
 }

@@ -122,11 +122,12 @@ static bool in_container(void)
 static char *no_gpu(struct driver *driver)
 {
     const char *missing = cuda_resolve();
-    if (missing && !cuda.aoti_torch_get_current_cuda_stream)
-        return copy_string(NO_CUDA_IN_LIBTORCH);
-    if (missing)
-        return format_string("libtorch %s lacks '%s'", libtorch_version(), missing);
     char *reason = driver_open(driver);
+    if (missing) {
+        bool none = !cuda.aoti_torch_get_current_cuda_stream, idle = !reason;
+        free(reason);
+        return none ? copy_string(idle ? NO_CUDA_FOR_GPU : NO_CUDA_IN_LIBTORCH) : format_string("libtorch %s lacks '%s'", libtorch_version(), missing);
+    }
     if (driver->absent && in_container()) {
         free(reason);
         return copy_string("no NVIDIA driver is here: start the container with --gpus all");
@@ -168,7 +169,7 @@ static int choose(bool asked, struct device *device)
 {
     struct driver driver;
     char *reason = no_gpu(&driver);
-    bool choice = asked || cuda.aoti_torch_get_current_cuda_stream;
+    bool choice = asked || cuda.aoti_torch_get_current_cuda_stream || driver.count > 0;
     *device = (struct device){DEVICE_CUDA, 0};
     if (!reason && use_gpu(device)) {
         reason = copy_string(failure_text());

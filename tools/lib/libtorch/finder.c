@@ -97,10 +97,11 @@ char *libtorch_find_cpu(const char *library)
     return beside(library, "libtorch_cpu.so");
 }
 
+/* Asked where there is a GPU. */
 static char *libtorch_lacks_cuda(void)
 {
     char *library = libtorch_find(), *cuda = library ? beside(library, "libtorch_cuda.so") : NULL;
-    const char *reason = cuda ? NULL : library ? NO_CUDA_IN_LIBTORCH : "there is no libtorch, which a GPU needs";
+    const char *reason = cuda ? NULL : library ? NO_CUDA_FOR_GPU : "there is no libtorch, which a GPU needs";
     failure_clear(); /* the tool that needs libtorch will say that it is missing */
     free(library);
     free(cuda);

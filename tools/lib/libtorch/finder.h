@@ -13,6 +13,7 @@ char *libtorch_find(void);
 char *libtorch_find_cpu(const char *library);
 
 #define NO_CUDA_IN_LIBTORCH "no CUDA in this libtorch"
+#define NO_CUDA_FOR_GPU NO_CUDA_IN_LIBTORCH ": install one with TORCH=cuda, as docs/gpu.md says" /* where a GPU waits for it */
 
 /* Why --device auto would take no GPU here, as far as the driver and libtorch's files tell without loading libtorch; yours to
  * free(). NULL: it would. */
