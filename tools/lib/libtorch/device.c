@@ -139,7 +139,7 @@ static char *no_gpu(struct driver *driver)
 static int no_kernels(struct device device)
 {
     failure_clear();
-    return fail("libtorch %s has no kernels for %s, which is too old or too new for it: install another build, or use --device cpu",
+    return fail("libtorch %s has no kernels for %s, which is too old or too new for it: install another build",
                 libtorch_version(), device_name(device));
 }
 
@@ -150,18 +150,28 @@ static int use_gpu(struct device *device)
     return strstr(failure_text(), "no kernel image") ? no_kernels(*device) : -1;
 }
 
+/* Always -1: the failure of a GPU that was asked for, with what to do about it. */
+static int refuse(const char *request, const char *reason)
+{
+    char *text = copy_string(reason);
+    failure_clear();
+    fail("cannot use device '%s': %s; use --device cpu", request, text);
+    free(text);
+    return -1;
+}
+
 static int use_requested(const char *request, int64_t index, struct device *device)
 {
     struct driver driver = {0};
     char *reason = no_gpu(&driver);
     *device = (struct device){DEVICE_CUDA, (int)index};
     if (reason)
-        fail("cannot use device '%s': %s; use --device cpu", request, reason);
+        refuse(request, reason);
     else if (index >= driver.count)
         fail("cannot use device '%s': there %s %d GPU%s, the first is cuda:0", request, driver.count == 1 ? "is" : "are", driver.count,
              driver.count == 1 ? "" : "s");
     free(reason);
-    return failed() ? -1 : use_gpu(device) ? failure_within("cannot use device '%s'", request) : 0;
+    return failed() ? -1 : use_gpu(device) ? refuse(request, failure_text()) : 0;
 }
 
 /* Takes the first GPU if it works. Says what was chosen and why, where there was something to choose or it was asked for. */
