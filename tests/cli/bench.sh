@@ -90,7 +90,7 @@ check "a shape that is not there" 2 '' "^bench: 'tinny' is neither an option nor
 # engine torch, each figure of an engine of its own, and PyTorch eager beside it where there is a python3 with torch
 eager=null
 torch=$(cat "$PROJECT/libtorch.path" /opt/leitmotif/libtorch.path 2>/dev/null | head -n 1)
-! PYTHONPATH=$torch python3 -c 'import torch' 2>/dev/null || eager='"CPU"'
+! PYTHONPATH=$torch python3 -c 'import torch.nn' 2>/dev/null || eager='"CPU"'
 check "engine torch, which has no int8" 0 'f16 .*written: results/torch.json' '.*' -- \
     "$PROJECT/bench/run" --quick --models models --results results --name torch --engine torch --eager yes tiny
 that "its weights are those that it has" jq -e '[.shapes.tiny.sampling[] | [.engine, .kernels, .weights, .device.name, .graph]] ==
