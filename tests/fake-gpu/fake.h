@@ -56,6 +56,9 @@ extern struct real real;
 
 bool enter(void); /* false: the real library called us from within; then its own function is meant, and leave is not called */
 void leave(void);
+int64_t real_elements(const struct tensor *tensor);
+int32_t real_type(const struct tensor *tensor);
+size_t real_bytes(const struct tensor *tensor); /* of its elements, side by side */
 int32_t call_real(const char *name, const char *overload, stack_value *stack, uint64_t built_for); /* direct:: names too */
 int32_t refuse(const char *format, ...) __attribute__((format(printf, 1, 2))); /* 1; the text is the program's to read */
 

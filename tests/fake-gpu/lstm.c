@@ -10,20 +10,6 @@ enum { WEIGHTS_OF_A_LAYER = 4, MODE_LSTM = 2, MAX_RANK = 2 };
 
 static struct tensor *weight(const struct call *call, size_t index) { return call->tensors[index]->tensor.tensor; }
 
-static int64_t elements(const struct tensor *tensor)
-{
-    int64_t count = 0;
-    real.aoti_torch_get_numel(tensor, &count);
-    return count;
-}
-
-static int32_t type_of(const struct tensor *tensor)
-{
-    int32_t type = 0;
-    real.aoti_torch_get_dtype(tensor, &type);
-    return type;
-}
-
 static int64_t columns(const struct tensor *tensor)
 {
     const int64_t *sizes = NULL;
@@ -40,7 +26,7 @@ int32_t lstm_before(const struct call *call)
     size_t bytes = 0;
     bool one_piece = true;
     for (size_t i = BEFORE; i < call->tensor_count; i++) {
-        bytes += (size_t)elements(weight(call, i)) * real.aoti_torch_dtype_element_size(type_of(weight(call, i)));
+        bytes += real_bytes(weight(call, i));
         one_piece = one_piece && call->tensors[i]->tensor.storage == call->tensors[BEFORE]->tensor.storage;
     }
     if (one_piece)
@@ -88,15 +74,15 @@ int32_t lstm_flatten(const struct call *call, int gpu, struct tensor **piece)
     if (!describes_weights(call))
         return refuse("_cudnn_rnn_flatten_weight: the weights are not of such an LSTM");
     for (size_t i = 0; i < call->tensor_count; i++)
-        total += elements(weight(call, i));
-    if (real.aoti_torch_empty_strided(1, &total, (const int64_t[]){1}, type_of(weight(call, 0)), 0, -1, piece) ||
+        total += real_elements(weight(call, i));
+    if (real.aoti_torch_empty_strided(1, &total, (const int64_t[]){1}, real_type(weight(call, 0)), 0, -1, piece) ||
         storage_adopt(*piece, gpu, NULL, 0))
         return 1;
     int32_t status = 0;
     for (size_t i = 0; i < call->tensor_count && !status; i++) {
         status = move_weight(weight(call, i), *piece, offset);
         storage_moved(call->tensors[i]->tensor.storage, storage_of(*piece));
-        offset += elements(weight(call, i));
+        offset += real_elements(weight(call, i));
     }
     return status;
 }

@@ -104,3 +104,22 @@ int32_t call_real(const char *name, const char *overload, stack_value *stack, ui
         ours = false;
     return status;
 }
+
+int64_t real_elements(const struct tensor *tensor)
+{
+    int64_t count = 0;
+    real.aoti_torch_get_numel(tensor, &count);
+    return count;
+}
+
+int32_t real_type(const struct tensor *tensor)
+{
+    int32_t type = 0;
+    real.aoti_torch_get_dtype(tensor, &type);
+    return type;
+}
+
+size_t real_bytes(const struct tensor *tensor)
+{
+    return (size_t)real_elements(tensor) * real.aoti_torch_dtype_element_size(real_type(tensor));
+}

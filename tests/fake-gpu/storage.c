@@ -14,19 +14,16 @@ static void *base_of(struct tensor *tensor, size_t *bytes)
 {
     void *data = NULL;
     int64_t offset = 0, size = 0;
-    int32_t type = 0;
     real.aoti_torch_get_data_ptr(tensor, &data);
     real.aoti_torch_get_storage_offset(tensor, &offset);
     real.aoti_torch_get_storage_size(tensor, &size);
-    real.aoti_torch_get_dtype(tensor, &type);
     *bytes = (size_t)size;
-    return size ? (char *)data - (size_t)offset * real.aoti_torch_dtype_element_size(type) : NULL;
+    return size ? (char *)data - (size_t)offset * real.aoti_torch_dtype_element_size(real_type(tensor)) : NULL;
 }
 
 static bool is_floating(const struct tensor *tensor)
 {
-    int32_t type = 0;
-    real.aoti_torch_get_dtype(tensor, &type);
+    int32_t type = real_type(tensor);
     return type == real.aoti_torch_dtype_float32() || type == real.aoti_torch_dtype_float16() || type == real.aoti_torch_dtype_bfloat16() ||
            type == real.aoti_torch_dtype_float64();
 }

@@ -66,28 +66,14 @@ static bool is_contiguous(const struct tensor *tensor)
     return answer;
 }
 
-static int32_t type_of(const struct tensor *tensor)
-{
-    int32_t type = 0;
-    real.aoti_torch_get_dtype(tensor, &type);
-    return type;
-}
-
-static size_t dense_bytes(const struct tensor *tensor)
-{
-    int64_t count = 0;
-    real.aoti_torch_get_numel(tensor, &count);
-    return (size_t)count * real.aoti_torch_dtype_element_size(type_of(tensor));
-}
-
 /* What PyTorch makes on the GPU beside a copy: a dense copy of the GPU's side where that has gaps, and where types differ and
  * nobody waits the GPU converts. */
 static size_t bytes_beside(const struct tensor *into, const struct tensor *from, bool to_gpu, bool non_blocking)
 {
-    const bool converts = non_blocking && type_of(into) != type_of(from);
+    const bool converts = non_blocking && real_type(into) != real_type(from);
     if (to_gpu)
-        return !is_contiguous(into) || converts ? dense_bytes(converts ? from : into) : 0;
-    return !is_contiguous(from) || converts ? dense_bytes(converts ? into : from) : 0;
+        return !is_contiguous(into) || converts ? real_bytes(converts ? from : into) : 0;
+    return !is_contiguous(from) || converts ? real_bytes(converts ? into : from) : 0;
 }
 
 static int32_t refused_in_capture(bool pinned, bool non_blocking)
