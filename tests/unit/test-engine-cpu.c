@@ -18,6 +18,7 @@
 #include "base/failure.h"
 #include "base/memory.h"
 #include "cpu/kernels.h"
+#include "made-up.h"
 #include "sample-tokens/engine.h"
 
 enum { COLUMNS = 45, TOKENS = 9, SLOTS = 20 };
@@ -36,24 +37,13 @@ static struct checkpoint *checkpoint;
 static struct condition condition;
 static int32_t *ids; /* [COLUMNS, K] */
 
-/* What is not a property of the numbers: uniform enough. */
-static uint32_t next(uint32_t *state)
-{
-    return *state = *state * 1664525u + 1013904223u;
-}
-
 static int open_model(const char *folder)
 {
     uint32_t state = 7;
     if (model_open(&model, folder) || !(checkpoint = checkpoint_open(model.folder)))
         return failure_print("test-engine-cpu");
-    condition = (struct condition){.tokens = TOKENS, .width = model.text.width};
-    condition.hidden = allocate((size_t)(TOKENS * model.text.width), sizeof *condition.hidden);
-    for (int64_t i = 0; i < TOKENS * model.text.width; i++)
-        condition.hidden[i] = (float)(next(&state) >> 8) / 0x1p24f - 0.5f;
-    ids = allocate((size_t)(COLUMNS * model.language.codebooks), sizeof *ids);
-    for (int64_t i = 0; i < COLUMNS * model.language.codebooks; i++)
-        ids[i] = (int32_t)(next(&state) >> 8) % (int32_t)(model.language.vocabulary + 1);
+    made_up_condition(&condition, &model, TOKENS, &state);
+    ids = made_up_ids(COLUMNS * model.language.codebooks, model.language.vocabulary + 1, &state);
     return 0;
 }
 

@@ -16,6 +16,7 @@
 
 #include "base/failure.h"
 #include "device.h"
+#include "made-up.h"
 #include "sample-tokens/engine.h"
 #include "parity.h"
 
@@ -34,33 +35,15 @@ static struct condition conditions[CONDITIONS];
 static int32_t *ids;    /* [COLUMNS, K] */
 static int32_t *chroma; /* [chroma frames]; NULL: not a melody model */
 
-/* What is not a property of the numbers: uniform enough. */
-static uint32_t next(uint32_t *state)
-{
-    return *state = *state * 1664525u + 1013904223u;
-}
-
-static void make_condition(struct condition *made, int64_t tokens, uint32_t *state)
-{
-    *made = (struct condition){.tokens = tokens, .width = model.text.width};
-    made->hidden = allocate((size_t)(tokens * model.text.width) + 1, sizeof *made->hidden);
-    for (int64_t i = 0; i < tokens * model.text.width; i++)
-        made->hidden[i] = (float)(next(state) >> 8) / 0x1p24f - 0.5f;
-}
-
 static int open_model(const char *folder)
 {
     uint32_t state = 7;
     if (model_open(&model, folder) || !(checkpoint = checkpoint_open(model.folder)))
         return failure_print("test-static-step");
     for (int i = 0; i < CONDITIONS; i++)
-        make_condition(&conditions[i], TOKENS[i], &state);
-    ids = allocate((size_t)(COLUMNS * model.language.codebooks), sizeof *ids);
-    for (int64_t i = 0; i < COLUMNS * model.language.codebooks; i++)
-        ids[i] = (int32_t)(next(&state) >> 8) % (int32_t)(model.language.vocabulary + 1);
-    chroma = model.language.chroma_frames ? allocate((size_t)model.language.chroma_frames, sizeof *chroma) : NULL;
-    for (int64_t i = 0; i < model.language.chroma_frames; i++)
-        chroma[i] = (int32_t)(next(&state) >> 8) % 12;
+        made_up_condition(&conditions[i], &model, TOKENS[i], &state);
+    ids = made_up_ids(COLUMNS * model.language.codebooks, model.language.vocabulary + 1, &state);
+    chroma = model.language.chroma_frames ? made_up_ids(model.language.chroma_frames, 12, &state) : NULL;
     return 0;
 }
 
